@@ -1,0 +1,6 @@
+"""The fixtures that every folder of tests shares; each group of them has a module in `tests/fixtures/`."""
+
+pytest_plugins = [
+    "tests.fixtures.redis",
+    "tests.fixtures.images",
+]
