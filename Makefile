@@ -1,0 +1,77 @@
+# Everything a developer or an operator of one machine does. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+EXPORTER_VENV := .venv-exporter
+BIN := $(VENV)/bin
+# An extra package index for torch: the usual index serves CUDA builds of several gigabytes on Linux, so a machine
+# without a GPU may name one that carries CPU builds. Empty: the usual index.
+TORCH_INDEX ?=
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+EXTRA_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# More arguments for pytest, such as PYTEST_ARGS="-k lease -x".
+PYTEST_ARGS ?=
+UV ?= uv
+
+INSTALLED := $(VENV)/.installed
+EXPORTER_INSTALLED := $(EXPORTER_VENV)/.installed
+EXPORTER_PINS := infra/local/exporter-requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test lint fmt typecheck unit bench lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(EXPORTER_INSTALLED) ## Create the environments and install everything, pinned
+
+run: setup ## Start the whole platform on this machine; Ctrl-C stops it
+	@exec $(BIN)/python -m infra.local run
+
+stop: ## Stop a platform that was started by `make run`
+	@test -x $(BIN)/python || { echo "Nothing is set up here, so nothing runs."; exit 0; }; \
+	exec $(BIN)/python -m infra.local stop
+
+test: setup lint typecheck ## Lint, check types, run every test (unit, contract, integration, browser)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: $(INSTALLED) ## Run the fast tests alone (unit and contract)
+	$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_ARGS)
+
+lint: $(INSTALLED) ## Check style, format and the arrows between the packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+fmt: $(INSTALLED) ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+typecheck: $(INSTALLED) ## Check the types, strictly
+	$(BIN)/mypy
+
+bench: setup ## Measure the idle latency: submit to result seen by a polling client
+	$(BIN)/python tests/bench/idle_latency.py
+
+lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
+	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \
+		--no-annotate --no-header --quiet --upgrade -o constraints.txt
+
+# A stamp is written last, so an interrupted set-up is taken up again by the next call.
+$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) infra/check_python.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing dentiq into $(VENV): some minutes the first time."
+	@$(BIN)/python $(PIP_INSTALL) $(EXTRA_INDEX) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# celery-exporter needs older releases of Celery than dentiq does, and Python 3.11 or 3.12. The platform runs
+# without it: another Python skips it for good, a failed download is told and tried again next time.
+$(EXPORTER_INSTALLED): $(EXPORTER_PINS)
+	@$(PYTHON) infra/check_python.py
+	@mkdir -p $(EXPORTER_VENV)
+	@if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 12)})'; then \
+		echo "No celery-exporter: it needs Python 3.11 or 3.12. The platform runs without it."; touch $@; \
+	elif $(PYTHON) -m venv $(EXPORTER_VENV) && $(EXPORTER_VENV)/bin/python $(PIP_INSTALL) -r $(EXPORTER_PINS); then \
+		touch $@; \
+	else echo "celery-exporter could not be installed. The platform runs without it."; fi
