@@ -1,0 +1,34 @@
+"""What crosses the broker: every message between processes is a dataclass here that refuses bad values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from common.queues import QueueName
+
+
+@dataclass(frozen=True)
+class WorkHint:
+    """Say that jobs wait in a queue; it names none of them, for the job store knows which are next.
+
+    A lost hint delays jobs until the sweeper sends another; a hint too many finds nothing to do.
+    """
+
+    queue: QueueName
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "queue", QueueName(self.queue))
+
+    def to_kwargs(self) -> dict[str, Any]:
+        """Write the message as the keyword arguments of its Celery task."""
+        return {name: getattr(value, "value", value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_kwargs(cls, kwargs: Mapping[str, Any]) -> "WorkHint":
+        """Read the message from the keyword arguments of its Celery task.
+
+        Raises:
+            ValueError: The queue is unknown.
+            TypeError: A field is missing or too many.
+        """
+        return cls(**kwargs)

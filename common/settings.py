@@ -1,0 +1,169 @@
+"""The only module that reads the environment: typed, frozen settings with the prefix `DENTIQ_`."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from common.errors import ConfigurationError
+from common.images import ImageLimits
+
+ENV_PREFIX = "DENTIQ_"
+_FILE_SUFFIX = "_FILE"
+
+
+class Settings(BaseModel):
+    """Hold everything that an operator may set; the description of each field says what it does.
+
+    Build it with `Settings.from_env()` in an entry point and pass it in everywhere else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Where things are kept
+    data_dir: Path = Field(Path("var"), description="Folder of everything this machine writes")
+    storage_url: str = Field("", description="fsspec URL of the image storage; empty: DATA_DIR/storage")
+    storage_fsync: bool = Field(True, description="Flush each stored image to the disk before it counts as accepted")
+    model_store_dir: Path = Field(Path("model_store"), description="Folder of model versions and the pointer current")
+
+    # Redis
+    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis of broker and job store")
+    job_store_url: SecretStr | None = Field(None, description="Redis of the job store; unset: REDIS_URL, next database")
+    redis_timeout_seconds: float = Field(5.0, gt=0, description="Longest wait for one answer of Redis")
+    redis_max_connections: int = Field(64, ge=4, description="Most connections of one process to the job store")
+
+    # What is accepted
+    max_upload_bytes: int = Field(20 * 1024 * 1024, ge=1024, description="Most bytes of one image")
+    max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels of one image, before any scaling")
+    min_image_edge: int = Field(32, ge=1, description="Fewest pixels along the shorter edge")
+    max_form_parts: int = Field(100, ge=1, le=1000, description="Most parts of one multipart form")
+
+    # Jobs
+    lease_seconds: float = Field(5.0, ge=0.2, description="Time after which a silent worker loses its jobs")
+    max_attempts: int = Field(3, ge=1, description="Attempts after which a job ends as failed")
+    retry_backoff_seconds: float = Field(1.0, ge=0, description="Wait before the second attempt; doubles each time")
+    sweep_interval_seconds: float = Field(1.0, ge=0.1, description="Time between two runs of the sweeper")
+    retention_hours: float = Field(7 * 24, gt=0, description="Age at which an image and its record are erased")
+    idempotency_hours: float = Field(24, gt=0, description="Time for which an Idempotency-Key is remembered")
+    upload_grace_seconds: float = Field(3600, gt=0, description="Age at which an image that no job owns is erased")
+
+    # Workers
+    runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="Inference runtime")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs")
+    worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per usable core")
+    interactive_chunk_size: int = Field(8, ge=1, le=256, description="Most single jobs that one chunk carries")
+    bulk_chunk_size: int = Field(32, ge=1, le=1024, description="Most batch jobs that one chunk carries")
+
+    # Web
+    web_bind: str = Field("127.0.0.1", description="Address that the web server listens on")
+    port: int = Field(5000, ge=1, le=65535, description="Port of the web server")
+    web_processes: int = Field(2, ge=1, description="Processes of the web server")
+    web_threads: int = Field(16, ge=1, description="Threads of each web process; a long poll holds one")
+    max_wait_seconds: float = Field(20.0, ge=0, le=60, description="Longest long poll that is honoured")
+    secret_key: SecretStr | None = Field(None, description="Key that signs cookies; unset: a key for this run only")
+
+    # The local stack (`make run`); elsewhere these parts have addresses of their own
+    local_redis_port: int = Field(6379, ge=1, le=65535, description="Port of the Redis that the local stack starts")
+    flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower")
+    exporter_port: int = Field(9808, ge=1, le=65535, description="Port of celery-exporter")
+
+    # Logging
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings from the environment.
+
+        Args:
+            environ: Variables to read; the environment of the process when omitted. `DENTIQ_X_FILE` names a file
+                that holds the value of a secret `DENTIQ_X`.
+
+        Raises:
+            ConfigurationError: A variable is unknown or its value is not allowed. The message names the variable,
+                the value and what is allowed, or the nearest known name.
+        """
+        given = _read_variables(os.environ if environ is None else environ, known=set(cls.model_fields))
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise ConfigurationError(_describe(error)) from error
+
+    @field_validator("redis_url", "job_store_url")
+    @classmethod
+    def _only_redis_urls(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def effective_storage_url(self) -> str:
+        """The fsspec URL of the image storage."""
+        return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
+
+    @property
+    def effective_job_store_url(self) -> str:
+        """The Redis URL of the job store: as set, or the database after the broker's."""
+        if self.job_store_url is not None:
+            return self.job_store_url.get_secret_value()
+        parts = urlsplit(self.redis_url.get_secret_value())
+        database = int(parts.path.strip("/") or 0) + 1
+        return urlunsplit(parts._replace(path=f"/{database}"))
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """What an upload may be."""
+        return ImageLimits(
+            max_bytes=self.max_upload_bytes, max_pixels=self.max_image_pixels, min_edge=self.min_image_edge
+        )
+
+
+def _read_variables(environ: Mapping[str, str], *, known: set[str]) -> dict[str, str]:
+    """Collect the prefixed variables under their field names, secrets from files included."""
+    given: dict[str, str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        name = variable.removeprefix(ENV_PREFIX)
+        field = name.lower()
+        if field in known:
+            given[field] = value
+        elif name.endswith(_FILE_SUFFIX) and _is_secret(field.removesuffix(_FILE_SUFFIX.lower())):
+            given[field.removesuffix(_FILE_SUFFIX.lower())] = _read_secret(variable, value)
+        else:
+            raise ConfigurationError(_unknown(variable, known))
+    # An empty variable means "not set": Compose passes unset ones on as empty.
+    return {field: value for field, value in given.items() if value != ""}
+
+
+def _is_secret(field: str) -> bool:
+    info = Settings.model_fields.get(field)
+    return info is not None and "SecretStr" in str(info.annotation)
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"{variable} names the file {path!r}, which cannot be read: {error}") from error
+
+
+def _unknown(variable: str, known: set[str]) -> str:
+    names = sorted(f"{ENV_PREFIX}{field.upper()}" for field in known)
+    nearest = difflib.get_close_matches(variable, names, n=1, cutoff=0.6)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"the known ones are {', '.join(names)}."
+    return f"{variable} is no setting of dentiq; {hint}"
+
+
+def _describe(error: ValidationError) -> str:
+    """Name each wrong variable, its value (secrets masked) and what is allowed."""
+    sentences = []
+    for problem in error.errors():
+        field = str(problem["loc"][0])
+        value = "**********" if _is_secret(field) else repr(problem["input"])
+        sentences.append(f"{ENV_PREFIX}{field.upper()} is {value}: {problem['msg']}.")
+    return " ".join(sentences)
