@@ -1,0 +1,88 @@
+"""How a job's record is written in Redis: flat text fields, and their translation to and from `Job`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Final
+
+from common.jobs.record import Failure, Job, JobError, JobStatus, Outcome, Prediction, Success
+from common.queues import QueueName
+
+MICROSECONDS: Final = 1_000_000
+
+# Probabilities are stored in steps of 1e-5: seven labels stay under the 64 bytes up to which Redis packs a hash into
+# one block (260 bytes a record less), and the rounding of 5e-6 is far below what calibration can tell.
+_PROBABILITY_STEPS: Final = 100_000
+
+
+def encode_probabilities(probabilities: Sequence[float]) -> str:
+    """Write probabilities in label order as integers, separated by commas."""
+    return ",".join(str(round(probability * _PROBABILITY_STEPS)) for probability in probabilities)
+
+
+def decode_predictions(text: str, labels: Sequence[str]) -> tuple[Prediction, ...]:
+    """Read stored probabilities and rank them, most probable first."""
+    probabilities = [int(steps) / _PROBABILITY_STEPS for steps in text.split(",")] if text else []
+    ranked = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
+    return tuple(Prediction(label, probability) for label, probability in ranked)
+
+
+def encode_success(success: Success) -> list[str | int]:
+    """Write a success as the nine values that `finish.lua` takes."""
+    return [
+        success.claim.job_id,
+        success.claim.attempt,
+        JobStatus.SUCCEEDED.value,
+        success.model_version,
+        success.outcome.value,
+        success.label,
+        encode_probabilities(success.probabilities),
+        round(success.decode_seconds * MICROSECONDS),
+        round(success.inference_seconds * MICROSECONDS),
+    ]
+
+
+def encode_failure(failure: Failure) -> list[str | int]:
+    """Write a failure as the nine values that `finish.lua` takes."""
+    claim = failure.claim
+    return [claim.job_id, claim.attempt, JobStatus.FAILED.value, failure.code, failure.message, "", "", "", ""]
+
+
+def decode_job(job_id: str, record: Mapping[str, str], *, labels: Sequence[str], position: int | None) -> Job:
+    """Read a record as `HGETALL` gives it.
+
+    Args:
+        labels: Those of the record's model version; empty while it has none.
+        position: Place in the queue, known only from the queue itself.
+    """
+    error_code = record.get("error_code")
+    return Job(
+        id=job_id,
+        status=JobStatus(record["status"]),
+        queue=QueueName(record["queue"]),
+        filename=record["filename"],
+        attempts=int(record.get("attempts", 0)),
+        submitted_at=_instant(record["submitted"]),
+        position=position,
+        batch_id=record.get("batch"),
+        started_at=_optional_instant(record.get("started")),
+        finished_at=_optional_instant(record.get("finished")),
+        model_version=record.get("version"),
+        outcome=Outcome(record["outcome"]) if "outcome" in record else None,
+        predictions=decode_predictions(record.get("probabilities", ""), labels),
+        error=JobError(error_code, record.get("error", "")) if error_code else None,
+        decode_seconds=_optional_seconds(record.get("decode")),
+        inference_seconds=_optional_seconds(record.get("inference")),
+    )
+
+
+def _instant(text: str) -> datetime:
+    seconds, microseconds = divmod(int(text), MICROSECONDS)
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).replace(microsecond=microseconds)
+
+
+def _optional_instant(text: str | None) -> datetime | None:
+    return None if text is None else _instant(text)
+
+
+def _optional_seconds(text: str | None) -> float | None:
+    return None if text is None else int(text) / MICROSECONDS

@@ -1,0 +1,81 @@
+"""Waiting for jobs to end: one subscription a process wakes every thread that waits for one."""
+
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import redis
+
+from common.jobs import keys
+from common.jobs.record import Job
+from common.jobs.store import JobStore
+
+# A message lost while Redis was away costs a waiter at most this long: it looks for itself then.
+_LOOK_ANYWAY_SECONDS = 1.0
+
+
+class FinishedJobs:
+    """Let threads wait until a job has ended.
+
+    The listener thread starts with the first wait, so that a process that forks (gunicorn) may build this before.
+    """
+
+    def __init__(self, client: redis.Redis, store: JobStore) -> None:
+        self._redis = client
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiting: dict[str, list[threading.Event]] = defaultdict(list)
+        self._listener: threading.Thread | None = None
+
+    def wait(self, job_id: str, *, timeout_seconds: float) -> Job:
+        """Return the job as soon as it has ended, or as it stands when the time is over.
+
+        Raises:
+            JobNotFoundError: There is no such job, or it was erased meanwhile.
+            JobStoreUnavailableError: Redis does not answer.
+        """
+        deadline = monotonic() + timeout_seconds
+        event = threading.Event()
+        with self._registered(job_id, event):
+            while True:
+                job = self._store.get(job_id)
+                left = deadline - monotonic()
+                if job.status.is_terminal or left <= 0:
+                    return job
+                event.wait(min(left, _LOOK_ANYWAY_SECONDS))
+                event.clear()
+
+    @contextlib.contextmanager
+    def _registered(self, job_id: str, event: threading.Event) -> Iterator[None]:
+        with self._lock:
+            self._waiting[job_id].append(event)
+            if self._listener is None or not self._listener.is_alive():
+                self._listener = threading.Thread(target=self._listen, name="finished-jobs", daemon=True)
+                self._listener.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting[job_id].remove(event)
+                if not self._waiting[job_id]:
+                    del self._waiting[job_id]
+
+    def _listen(self) -> None:
+        """Wake waiters until Redis goes away; the next wait starts a new listener."""
+        pubsub: Any = self._redis.pubsub
+        with contextlib.suppress(redis.RedisError), pubsub(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(keys.FINISHED_CHANNEL)
+            # get_message with a timeout, not listen(): the socket timeout of the pool would end an idle listener.
+            while True:
+                message = channel.get_message(timeout=_LOOK_ANYWAY_SECONDS)
+                if message is not None:
+                    self._wake(message["data"].split())
+
+    def _wake(self, job_ids: list[str]) -> None:
+        with self._lock:
+            for job_id in job_ids:
+                for event in self._waiting.get(job_id, ()):
+                    event.set()

@@ -1,0 +1,32 @@
+"""Names of the job store's keys in Redis: the one place that knows how records are laid out."""
+
+from typing import Final
+
+PREFIX: Final = "dentiq:"
+
+# hash: one record a job, in fields of at most 64 bytes where possible (Redis then packs the hash into one block)
+JOB: Final = PREFIX + "job:"
+# zset a queue: waiting job ids by submission time; gives order, depth, place in the queue and age of the oldest
+QUEUE: Final = PREFIX + "queue:"
+# zset: job ids by the instant at which their lease ends
+RUNNING: Final = PREFIX + "running"
+# zset: job ids that wait for their next attempt, by the instant at which they may run
+DELAYED: Final = PREFIX + "delayed"
+# zset: stored images that no record owns (not yet, or no more), by the instant at which they may be erased
+ERASURES: Final = PREFIX + "erasures"
+# list an hour: ids of the jobs submitted in it; zset of the hours that have a list
+HOUR: Final = PREFIX + "hour:"
+HOURS: Final = PREFIX + "hours"
+# hash: totals since the store was made; see COUNT_* below
+COUNTS: Final = PREFIX + "counts"
+# hash a batch: counts by status and label
+BATCH: Final = PREFIX + "batch:"
+# hash: model version -> JSON list of its labels, kept as long as results may name the version
+LABELS: Final = PREFIX + "labels"
+# set of worker names; string a worker with a time to live
+WORKERS: Final = PREFIX + "workers"
+WORKER: Final = PREFIX + "worker:"
+# hash a used Idempotency-Key, with a time to live
+IDEMPOTENCY: Final = PREFIX + "idempotency:"
+# channel: ids of jobs that have just ended, separated by spaces
+FINISHED_CHANNEL: Final = PREFIX + "finished"

@@ -1,0 +1,32 @@
+-- Leases the longest waiting jobs of the first queue that has any, as one chunk.
+-- A job that has failed an attempt before is leased alone: if it takes its worker down, its neighbours are not hit again.
+-- ARGV: lease in microseconds, then queue, most jobs for each queue in the order to drain them.
+-- Returns id, attempt, submitted, claimed, queue for each job, flat.
+
+local lease = NOW + tonumber(ARGV[1])
+local claimed = {}
+
+for i = 2, #ARGV, 2 do
+    local queue, limit = ARGV[i], tonumber(ARGV[i + 1])
+    local waiting = queue_key(queue)
+    for _, id in ipairs(redis.call('ZRANGE', waiting, 0, limit - 1)) do
+        local record = redis.call('HMGET', job_key(id), 'status', 'attempts', 'submitted', 'batch')
+        local attempts = tonumber(record[2] or 0)
+        if record[1] ~= 'queued' then
+            redis.call('ZREM', waiting, id)
+        elseif attempts > 0 and #claimed > 0 then
+            break
+        else
+            redis.call('HSET', job_key(id), 'status', 'running', 'attempts', attempts + 1, 'started', integer(NOW))
+            redis.call('ZREM', waiting, id)
+            redis.call('ZADD', RUNNING, lease, id)
+            count_batch(record[4], 'queued', 'running')
+            for _, value in ipairs({id, attempts + 1, record[3], integer(NOW), queue}) do
+                claimed[#claimed + 1] = value
+            end
+            if attempts > 0 then break end
+        end
+    end
+    if #claimed > 0 then return claimed end
+end
+return claimed

@@ -1,0 +1,24 @@
+"""The Lua scripts of the job store: each is one transition, atomic in Redis."""
+
+from importlib import resources
+from typing import Any
+
+import redis
+
+NAMES = ("create", "claim", "finish", "renew", "postpone", "repair", "erase", "retire")
+
+
+class Scripts:
+    """Call the scripts in `lua/` by name; Redis caches them, a restarted Redis gets them again by itself."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        folder = resources.files("common.jobs") / "lua"
+        prelude = (folder / "prelude.lua").read_text(encoding="utf-8")
+        self._scripts = {
+            name: client.register_script(prelude + (folder / f"{name}.lua").read_text(encoding="utf-8"))
+            for name in NAMES
+        }
+
+    def call(self, name: str, *arguments: str | int | float) -> Any:
+        """Run a script and return Redis's reply."""
+        return self._scripts[name](args=arguments)

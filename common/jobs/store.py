@@ -1,0 +1,225 @@
+"""The job store: every record and every transition of a job, the truth that Celery messages only hint at."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+import redis
+
+from common.errors import IdempotencyConflictError, JobNotFoundError, PoisonJobError
+from common.jobs import codec, keys
+from common.jobs.record import Accepted, Claim, Failure, IdempotencyKey, Job, NewJob, Repair, Success
+from common.jobs.scripts import Scripts
+from common.queues import QueueName
+from common.redis_client import redis_errors_translated
+
+# One call of a maintenance script holds Redis for about 10 us a job.
+_PORTION: Final = 500
+
+
+class JobStore:
+    """Read and change jobs in Redis.
+
+    Every transition is one script: it takes effect once or not at all, and the counters move with it. Every method
+    raises `JobStoreUnavailableError` when Redis does not answer or refuses writes.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+        self._scripts = Scripts(client)
+        self._labels: dict[str, tuple[str, ...]] = {}
+
+    # Submission
+
+    def announce_uploads(self, job_ids: Sequence[str], *, grace_seconds: float) -> None:
+        """Note images that are about to be stored, so that the sweeper erases those that no job comes to own."""
+        with redis_errors_translated():
+            due = codec.MICROSECONDS * (_seconds(self._redis.time()) + grace_seconds)
+            self._redis.zadd(keys.ERASURES, dict.fromkeys(job_ids, due))
+
+    def create(
+        self, jobs: Sequence[NewJob], *, idempotency: IdempotencyKey | None = None, idempotency_seconds: float = 86400
+    ) -> Accepted:
+        """Make records of stored images and queue them, all or none.
+
+        Args:
+            jobs: All of one queue.
+            idempotency: Given again with the same digest, it makes nothing and answers the first request's jobs.
+
+        Raises:
+            IdempotencyConflictError: The key was used with another digest.
+        """
+        (queue,) = {job.queue for job in jobs}
+        header: list[str | int] = ["", "", 0, queue.value]
+        if idempotency is not None:
+            header[:3] = [keys.IDEMPOTENCY + idempotency.key, idempotency.body_digest, int(idempotency_seconds)]
+        fields = [value for job in jobs for value in (job.id, job.filename, job.batch_id or "")]
+        with redis_errors_translated():
+            verdict, depth, *job_ids = self._scripts.call("create", *header, *fields)
+        if verdict == "conflict":
+            raise IdempotencyConflictError(
+                "This Idempotency-Key was sent before with another body; send the same body, or a new key."
+            )
+        return Accepted(tuple(job_ids), replayed=verdict == "replayed", depth=depth)
+
+    # Reading
+
+    def get(self, job_id: str) -> Job:
+        """Read one job.
+
+        Raises:
+            JobNotFoundError: There is no such job: never made, erased, or past its retention.
+        """
+        with redis_errors_translated():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hgetall(keys.JOB + job_id)
+            for queue in QueueName:
+                pipe.zrank(keys.QUEUE + queue.value, job_id)
+            record, *ranks = pipe.execute()
+            if not record:
+                raise JobNotFoundError(
+                    f"There is no job {job_id!r}: it never was, was erased, or is past its retention."
+                )
+            position = next((rank + 1 for rank in ranks if rank is not None), None)
+            labels = self._labels_of(record.get("version"))
+        return codec.decode_job(job_id, record, labels=labels, position=position)
+
+    def depth(self, queue: QueueName) -> int:
+        """Count the jobs that wait in a queue."""
+        with redis_errors_translated():
+            return int(self._redis.zcard(keys.QUEUE + queue.value))
+
+    def oldest_seconds(self, queue: QueueName) -> float:
+        """Tell how long the oldest waiting job of a queue has waited; 0 when none waits."""
+        with redis_errors_translated():
+            oldest: Any = self._redis.zrange(keys.QUEUE + queue.value, 0, 0, withscores=True)
+            return max(0.0, _seconds(self._redis.time()) - oldest[0][1] / codec.MICROSECONDS) if oldest else 0.0
+
+    def running(self) -> int:
+        """Count the jobs that workers hold."""
+        with redis_errors_translated():
+            return int(self._redis.zcard(keys.RUNNING))
+
+    def counts(self) -> Mapping[str, int]:
+        """Read the totals since the store was made: `submitted`, terminal statuses, `label <version> <label>`, ..."""
+        return self._read_counts(keys.COUNTS)
+
+    def batch_counts(self, batch_id: str) -> Mapping[str, int]:
+        """Read a batch's counts by status and label, in one step whatever its size."""
+        return self._read_counts(keys.BATCH + batch_id)
+
+    def _read_counts(self, key: str) -> Mapping[str, int]:
+        with redis_errors_translated():
+            counts: Any = self._redis.hgetall(key)
+        return {name: int(count) for name, count in counts.items()}
+
+    # Work
+
+    def claim(self, limits: Mapping[QueueName, int], *, lease_seconds: float) -> list[Claim]:
+        """Lease the longest waiting jobs of the first queue that has any.
+
+        Args:
+            limits: Most jobs for each queue, in the order in which the queues are drained.
+
+        Returns:
+            The chunk to work on; empty when nothing waits. A job that failed before comes alone.
+        """
+        arguments = [value for queue, limit in limits.items() for value in (queue.value, limit)]
+        with redis_errors_translated():
+            flat = self._scripts.call("claim", _microseconds(lease_seconds), *arguments)
+        rows = (flat[start : start + 5] for start in range(0, len(flat), 5))
+        return [
+            Claim(job_id, int(attempt), QueueName(queue), (int(claimed) - int(submitted)) / codec.MICROSECONDS)
+            for job_id, attempt, submitted, claimed, queue in rows
+        ]
+
+    def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> int:
+        """Prolong leases; return how many are still held."""
+        arguments = [value for claim in claims for value in (claim.job_id, claim.attempt)]
+        with redis_errors_translated():
+            return int(self._scripts.call("renew", _microseconds(lease_seconds), *arguments))
+
+    def finish(self, reports: Sequence[Success | Failure]) -> list[bool]:
+        """Write results; tell for each whether it counts, or was refused because the lease had been taken over."""
+        arguments = [
+            value
+            for report in reports
+            for value in (codec.encode_success(report) if isinstance(report, Success) else codec.encode_failure(report))
+        ]
+        with redis_errors_translated():
+            return [bool(written) for written in self._scripts.call("finish", *arguments)]
+
+    def postpone(self, failures: Sequence[Failure], *, max_attempts: int, delay_seconds: float) -> None:
+        """Give jobs back after a fault that can pass; on the last allowed attempt they fail with that fault."""
+        arguments = [
+            value
+            for failure in failures
+            for value in (failure.claim.job_id, failure.claim.attempt, failure.code, failure.message)
+        ]
+        with redis_errors_translated():
+            self._scripts.call("postpone", max_attempts, _microseconds(delay_seconds), *arguments)
+
+    # Repair and erasure
+
+    def repair(self, *, max_attempts: int) -> Repair:
+        """Take jobs back from silent workers and wake postponed ones; a portion at a time."""
+        with redis_errors_translated():
+            requeued, poisoned, woken = self._scripts.call(
+                "repair",
+                max_attempts,
+                PoisonJobError.code,
+                f"The job stopped its worker, or outlived its lease, on each of {max_attempts} attempts.",
+                _PORTION,
+            )
+        return Repair(requeued, poisoned, woken)
+
+    def erase(self, job_id: str) -> None:
+        """Cancel a job that has not ended and erase its record; its image is due for erasure from then on.
+
+        Raises:
+            JobNotFoundError: There is no such job.
+        """
+        with redis_errors_translated():
+            if not self._scripts.call("erase", job_id):
+                raise JobNotFoundError(f"There is no job {job_id!r} to erase.")
+
+    def retire(self, *, retention_hours: float) -> int:
+        """Erase records past retention, a portion of them; return how many hours or portions remain to look at."""
+        with redis_errors_translated():
+            _, more = self._scripts.call("retire", retention_hours, _PORTION)
+        return int(more)
+
+    def due_erasures(self) -> list[str]:
+        """List ids of stored images that no record owns and whose time has come; a portion of them."""
+        with redis_errors_translated():
+            now = codec.MICROSECONDS * _seconds(self._redis.time())
+            due: Any = self._redis.zrangebyscore(keys.ERASURES, "-inf", now, start=0, num=_PORTION)
+        return list(due)
+
+    def confirm_erased(self, job_ids: Sequence[str]) -> None:
+        """Forget erasures that have been carried out."""
+        with redis_errors_translated():
+            self._redis.zrem(keys.ERASURES, *job_ids)
+
+    # Labels of model versions
+
+    def register_labels(self, version: str, labels: Sequence[str]) -> None:
+        """Keep a version's labels, so that its results can be read for as long as they are kept."""
+        with redis_errors_translated():
+            self._redis.hset(keys.LABELS, version, orjson.dumps(list(labels)))
+
+    def _labels_of(self, version: str | None) -> tuple[str, ...]:
+        if version is None:
+            return ()
+        if version not in self._labels:
+            self._labels[version] = tuple(orjson.loads(self._redis.hget(keys.LABELS, version) or "[]"))
+        return self._labels[version]
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * codec.MICROSECONDS)
+
+
+def _seconds(redis_time: Any) -> float:
+    seconds, microseconds = redis_time
+    return float(seconds) + float(microseconds) / codec.MICROSECONDS

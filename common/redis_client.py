@@ -1,0 +1,75 @@
+"""The connection to Redis: one bounded pool, errors in our terms, and the refusal of a Redis that would drop jobs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from common.errors import JobStoreUnavailableError, UnsafeRedisError
+
+# One command is tried three times within about 0.3 s: enough for a connection that Redis closed meanwhile, short
+# enough that a caller hears soon that Redis is down.
+_RETRIES = 2
+
+# Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script.
+_REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
+_REFUSAL_WORDS = ("MISCONF", "BUSY", "NOREPLICAS")
+
+
+def connect(url: str, *, timeout_seconds: float, max_connections: int) -> redis.Redis:
+    """Make a client that reconnects by itself; nothing is sent yet.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, with the database number.
+        timeout_seconds: Longest wait to connect, for one answer, and for a free connection of the pool.
+        max_connections: Size of the pool, shared by all threads of the process.
+    """
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=max_connections,
+        timeout=timeout_seconds,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        socket_keepalive=True,
+        health_check_interval=25,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
+        decode_responses=True,
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+@contextmanager
+def redis_errors_translated() -> Iterator[None]:
+    """Turn what redis-py raises when Redis is away or refuses writes into `JobStoreUnavailableError`."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise JobStoreUnavailableError(f"Redis does not answer ({error}); try again in a few seconds.") from error
+    except redis.ResponseError as error:
+        if not isinstance(error, _REFUSALS) and not str(error).startswith(_REFUSAL_WORDS):
+            raise
+        raise JobStoreUnavailableError(f"Redis refuses to work now ({error}); try again later.") from error
+
+
+def require_durable(client: redis.Redis) -> None:
+    """Refuse a Redis that could lose accepted jobs.
+
+    Raises:
+        UnsafeRedisError: Its append-only file is off, it may evict keys, or it is a cluster. The message says how to
+            set it right.
+        JobStoreUnavailableError: Redis does not answer.
+    """
+    with redis_errors_translated():
+        info = client.info("persistence") | client.info("memory") | client.info("cluster")
+    faults = []
+    if not int(info.get("aof_enabled", 0)):
+        faults.append("its append-only file is off (set `appendonly yes`)")
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        faults.append(f"it evicts keys when full by {policy} (set `maxmemory-policy noeviction`)")
+    if int(info.get("cluster_enabled", 0)):
+        faults.append("it runs as a cluster, which Celery's Redis transport cannot use (take a single primary)")
+    if faults:
+        raise UnsafeRedisError(f"This Redis would not keep accepted jobs: {'; '.join(faults)}. dentiq does not start.")
