@@ -1,0 +1,121 @@
+"""Where image bytes are kept: an fsspec URL, with one key for each job's image and preview."""
+
+import errno
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from common.errors import ConfigurationError, StorageFullError, StorageUnavailableError, StoredImageMissingError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def image_key(job_id: str) -> str:
+    """Name a job's image in the storage; 1,024 folders keep each of them small."""
+    return f"images/{job_id[:2]}/{job_id}"
+
+
+def preview_key(job_id: str) -> str:
+    """Name a job's preview in the storage."""
+    return f"previews/{job_id[:2]}/{job_id}.jpg"
+
+
+class Storage:
+    """Put, get and delete whole objects.
+
+    Every method raises `StorageUnavailableError` when the storage does not answer. Keys come from this module's
+    functions, never from a sender.
+
+    Args:
+        url: fsspec URL of a folder, e.g. `file:///srv/dentiq` or `s3://bucket/prefix`.
+        fsync: Flush each object of a local storage to the disk before `put` returns.
+    """
+
+    def __init__(self, url: str, *, fsync: bool) -> None:
+        try:
+            self._fs, self._root = fsspec.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise ConfigurationError(f"DENTIQ_STORAGE_URL is {url!r}, which fsspec cannot open: {error}") from error
+        self._fsync = fsync
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object whole: after a crash it is there complete or not at all.
+
+        Raises:
+            StorageFullError: There is no room.
+        """
+        with self._errors_translated():
+            if isinstance(self._fs, LocalFileSystem):
+                _write_atomically(Path(self._path(key)), data, fsync=self._fsync)
+            else:
+                self._fs.pipe_file(self._path(key), data)
+
+    def get(self, key: str) -> bytes:
+        """Read an object.
+
+        Raises:
+            StoredImageMissingError: There is no such object.
+        """
+        with self._errors_translated():
+            try:
+                data = self._fs.cat_file(self._path(key))
+            except FileNotFoundError as error:
+                raise StoredImageMissingError(f"The storage holds no {key}; it was erased or lost.") from error
+        return bytes(data)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when there is none."""
+        with self._errors_translated():
+            try:
+                self._fs.rm_file(self._path(key))
+            except FileNotFoundError:
+                return
+
+    def check(self) -> None:
+        """Find out whether the storage answers."""
+        with self._errors_translated():
+            self._fs.exists(self._root)
+
+    def _path(self, key: str) -> str:
+        return posixpath.join(self._root, key)
+
+    @contextmanager
+    def _errors_translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise StorageFullError(
+                    "The storage has no room for this image; free some, then send it again."
+                ) from error
+            raise StorageUnavailableError(f"The storage does not answer ({error}); try again later.") from error
+
+
+def _write_atomically(path: Path, data: bytes, *, fsync: bool) -> None:
+    """Write under another name first: a reader or a crash never meets half an object."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        descriptor = _open_new(part)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _open_new(part)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            written = 0
+            while written < len(data):
+                written += file.write(data[written:])
+            if fsync:
+                os.fsync(descriptor)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _open_new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

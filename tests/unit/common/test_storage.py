@@ -1,0 +1,64 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigurationError, StorageFullError, StorageUnavailableError, StoredImageMissingError
+from common.storage import Storage, image_key, preview_key
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    return Storage((tmp_path / "storage").as_uri(), fsync=True)
+
+
+def test_an_object_is_read_back_and_replaced(storage: Storage) -> None:
+    storage.put("images/ab/abc", b"one")
+    storage.put("images/ab/abc", b"two")
+    assert storage.get("images/ab/abc") == b"two"
+
+
+def test_a_missing_object_is_an_error_of_its_own(storage: Storage) -> None:
+    with pytest.raises(StoredImageMissingError):
+        storage.get(image_key("nosuchjob"))
+
+
+def test_deleting_twice_is_fine(storage: Storage) -> None:
+    storage.put(preview_key("abc"), b"x")
+    storage.delete(preview_key("abc"))
+    storage.delete(preview_key("abc"))
+    with pytest.raises(StoredImageMissingError):
+        storage.get(preview_key("abc"))
+
+
+def test_a_full_storage_is_told_and_leaves_nothing_behind(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_room)
+    with pytest.raises(StorageFullError):
+        storage.put("images/ab/abc", b"one")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_unreachable_storage_is_told(tmp_path: Path) -> None:
+    (tmp_path / "storage").write_text("a file where the folder should be")
+    storage = Storage((tmp_path / "storage").as_uri(), fsync=False)
+    with pytest.raises(StorageUnavailableError):
+        storage.put("images/ab/abc", b"one")
+
+
+def test_other_file_systems_serve_as_well() -> None:
+    storage = Storage("memory://dentiq-test", fsync=True)
+    storage.put("images/ab/abc", b"one")
+    assert storage.get("images/ab/abc") == b"one"
+    storage.delete("images/ab/abc")
+    with pytest.raises(StoredImageMissingError):
+        storage.get("images/ab/abc")
+
+
+def test_an_unknown_kind_of_storage_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigurationError, match="DENTIQ_STORAGE_URL is 'nosuch://x'"):
+        Storage("nosuch://x", fsync=True)
