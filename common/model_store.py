@@ -1,0 +1,116 @@
+"""The model store: a folder a version, and a text file that names the current one."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from common.errors import ModelInvalidError, ModelNotFoundError
+from common.manifest import MANIFEST_NAME, Manifest
+
+CURRENT_NAME = "current"
+
+_VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+class ModelStore:
+    """Find, verify and switch model versions under one folder.
+
+    Args:
+        root: Folder of the store.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def versions(self) -> list[str]:
+        """List the names of all versions, in order of name."""
+        if not self.root.is_dir():
+            return []
+        return sorted(
+            path.parent.name for path in self.root.glob(f"*/{MANIFEST_NAME}") if _VERSION.fullmatch(path.parent.name)
+        )
+
+    def current(self) -> str:
+        """Name the version that serves.
+
+        Raises:
+            ModelNotFoundError: The store names none, or one that it does not hold.
+        """
+        try:
+            version = (self.root / CURRENT_NAME).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelNotFoundError(
+                "The model store names no current version. Run `python -m training promote VERSION`."
+            ) from error
+        self.folder(version)
+        return version
+
+    def folder(self, version: str) -> Path:
+        """Give the folder of a version.
+
+        Raises:
+            ModelNotFoundError: There is no such version; a name that is not one (a path, say) is not looked up.
+        """
+        folder = self.root / version
+        if not _VERSION.fullmatch(version) or not (folder / MANIFEST_NAME).is_file():
+            raise ModelNotFoundError(f"The model store holds no version {version!r}; it holds {self.versions()}.")
+        return folder
+
+    def manifest(self, version: str) -> Manifest:
+        """Read the manifest of a version.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+            ModelInvalidError: Its manifest is damaged or names another version.
+        """
+        manifest = Manifest.read(self.folder(version))
+        if manifest.version != version:
+            raise ModelInvalidError(f"The manifest in folder {version!r} says version {manifest.version!r}.")
+        return manifest
+
+    def verify(self, version: str) -> Manifest:
+        """Check the sha256 of every file of a version.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+            ModelInvalidError: Its manifest is damaged, or a file is missing or differs.
+        """
+        manifest = self.manifest(version)
+        for name, expected in manifest.files.items():
+            try:
+                found = sha256_of(self.folder(version) / name)
+            except OSError as error:
+                raise ModelInvalidError(f"File {name} of model version {version!r} cannot be read.") from error
+            if found != expected:
+                raise ModelInvalidError(
+                    f"File {name} of model version {version!r} has sha256 {found[:12]}..., "
+                    f"its manifest says {expected[:12]}...: restore the file or promote another version."
+                )
+        return manifest
+
+    def set_current(self, version: str) -> None:
+        """Let a version serve. Readers see the old name or the new one, never a part.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+        """
+        self.folder(version)
+        handle, name = tempfile.mkstemp(prefix=f".{CURRENT_NAME}-", dir=self.root)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(version + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes the file private; workers may run as another user.
+        Path(name).chmod(0o644)
+        Path(name).replace(self.root / CURRENT_NAME)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
