@@ -21,7 +21,6 @@
     |-- JobError                       why an accepted job failed, beside the image errors
     |   |-- StoredImageMissingError        the accepted image is gone from the storage
     |   |-- PoisonJobError                 the job took its worker down on every attempt
-    |   |-- AttemptsExhaustedError         a passing fault did not pass in the allowed attempts
     |   `-- InferenceError                 the network failed on this image
     |-- ModelError                     a model version cannot serve
     |   |-- ModelNotFoundError             no such version, or no current one
@@ -206,13 +205,6 @@ class PoisonJobError(JobError):
 
     code = "poison"
     title = "Job stopped its worker"
-
-
-class AttemptsExhaustedError(JobError):
-    """A passing fault did not pass within the allowed attempts."""
-
-    code = "attempts_exhausted"
-    title = "Attempts exhausted"
 
 
 class InferenceError(JobError):

@@ -1,0 +1,71 @@
+"""A job store, a storage and a model of known answers, so that a chunk's work can be seen at its edges."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import redis
+
+from common.errors import DentiqError, ImageTruncatedError
+from common.jobs.record import NewJob, new_job_id
+from common.jobs.store import JobStore
+from common.queues import QueueName
+from common.redis_client import connect
+from common.storage import Storage, image_key
+from worker.chunk import ChunkWork, RetryPolicy
+from worker.inference.prediction import Prediction
+
+LIMITS = {QueueName.INTERACTIVE: 8, QueueName.BULK: 32}
+
+
+class FakePredictor:
+    """Answer by the bytes themselves: the first byte is the probability of caries in percent."""
+
+    version = "v1"
+    labels = ("caries", "healthy")
+
+    def __init__(self) -> None:
+        self.chunks: list[int] = []
+
+    def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
+        self.chunks.append(len(images))
+        return [self._answer(image) for image in images]
+
+    def _answer(self, image: bytes) -> Prediction | DentiqError:
+        if image == b"truncated":
+            return ImageTruncatedError("The file ends early.")
+        if image == b"bug":
+            raise ZeroDivisionError
+        caries = image[0] / 100
+        return Prediction((caries, 1 - caries), "answered", decode_seconds=0.001, inference_seconds=0.002)
+
+
+class Bench:
+    """A chunk's surroundings, with verbs."""
+
+    limits = LIMITS
+
+    def __init__(self, client: redis.Redis, folder: Path) -> None:
+        self.store = JobStore(client)
+        self.store.register_labels("v1", FakePredictor.labels)
+        self.storage = Storage((folder / "storage").as_uri(), fsync=False)
+        self.predictor = FakePredictor()
+        self.work = ChunkWork(self.store, self.storage, self.predictor, RetryPolicy(max_attempts=3, backoff_seconds=0))
+
+    def submit(self, *images: bytes) -> list[str]:
+        jobs = [NewJob(new_job_id(), QueueName.BULK, "tooth.jpg") for _ in images]
+        for job, image in zip(jobs, images, strict=True):
+            self.storage.put(image_key(job.id), image)
+        self.store.create(jobs)
+        return [job.id for job in jobs]
+
+    def run(self) -> int:
+        claims = self.store.claim(LIMITS, lease_seconds=60)
+        self.work.run(claims)
+        return len(claims)
+
+
+@pytest.fixture
+def bench(redis_url: str, tmp_path: Path) -> Iterator[Bench]:
+    with connect(redis_url, timeout_seconds=2, max_connections=8) as client:
+        yield Bench(client, tmp_path)

@@ -1,0 +1,62 @@
+"""What the sweeper puts right, seen in the job store and the storage."""
+
+import pytest
+
+from common.errors import JobNotFoundError, StoredImageMissingError
+from common.jobs.record import JobStatus
+from common.queues import QueueName
+from common.storage import image_key, preview_key
+from worker.sweeper import Sweeper
+
+
+@pytest.fixture
+def sweep(bench):
+    def make(*, retention_hours: float = 1) -> Sweeper:
+        return Sweeper(bench.store, bench.storage, max_attempts=3, retention_hours=retention_hours, limits=bench.limits)
+
+    return make
+
+
+def test_an_image_that_no_job_came_to_own_is_erased(bench, sweep) -> None:
+    bench.store.announce_uploads(["orphan"], grace_seconds=0)
+    bench.storage.put(image_key("orphan"), b"x")
+    sweep().erase()
+    with pytest.raises(StoredImageMissingError):
+        bench.storage.get(image_key("orphan"))
+    assert bench.store.due_erasures() == []
+
+
+def test_an_image_that_was_never_stored_is_no_trouble(bench, sweep) -> None:
+    bench.store.announce_uploads(["never"], grace_seconds=0)
+    sweep().erase()
+    assert bench.store.due_erasures() == []
+
+
+def test_retention_erases_image_preview_and_record_of_finished_jobs_only(bench, sweep) -> None:
+    (done,) = bench.submit(bytes([90]))
+    bench.run()
+    bench.storage.put(preview_key(done), b"x")
+    (waiting,) = bench.submit(bytes([90]))
+    sweep(retention_hours=-2).erase()
+    with pytest.raises(JobNotFoundError):
+        bench.store.get(done)
+    for key in (image_key(done), preview_key(done)):
+        with pytest.raises(StoredImageMissingError):
+            bench.storage.get(key)
+    assert bench.store.get(waiting).status is JobStatus.QUEUED
+    assert bench.storage.get(image_key(waiting))
+
+
+@pytest.mark.parametrize(("depth", "waiting", "missing"), [(0, 0, 0), (1, 0, 1), (33, 0, 2), (33, 1, 1), (33, 5, 0)])
+def test_a_backlog_without_hints_gets_the_hints_it_lacks(bench, sweep, depth: int, waiting: int, missing: int) -> None:
+    if depth:
+        bench.submit(*[bytes([90])] * depth)
+    assert sweep().missing_hints(QueueName.BULK, waiting=lambda _queue: waiting) == missing
+
+
+def test_a_job_whose_worker_fell_silent_runs_again(bench, sweep) -> None:
+    (job_id,) = bench.submit(bytes([90]))
+    bench.store.claim(bench.limits, lease_seconds=0)
+    sweep().repair()
+    bench.run()
+    assert bench.store.get(job_id).status is JobStatus.SUCCEEDED

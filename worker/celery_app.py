@@ -1,0 +1,99 @@
+"""The Celery application: its configuration, its two tasks, and what happens when a process of it starts and stops."""
+
+from typing import Any, Final
+
+from celery import Celery, signals
+from kombu.entity import Queue
+
+from common.logging import configure_logging
+from common.messages import WorkHint
+from common.queues import CLASSIFY_TASK, CONSUMED_QUEUES, MAINTENANCE_QUEUE, SWEEP_TASK, broker_transport_options
+from common.settings import Settings
+from worker.hints import Hints
+from worker.process import PoolProcess
+from worker.startup import refuse_unsafe_start
+
+# A chunk takes seconds at most. A decoder or a network that hangs for two minutes never ends: the pool kills its
+# process, the lease of its jobs ends, and each of them is tried alone.
+_TIME_LIMIT_SECONDS: Final = 120
+
+# Loading torch, CUDA and a network in a pool process may take this long on a cold disk; Celery's 4 s would kill it.
+_START_LIMIT_SECONDS: Final = 120
+
+
+def create_app(settings: Settings) -> Celery:
+    """Make the application that workers, beat and Flower share; nothing is connected yet."""
+    app = Celery("dentiq", set_as_current=False)
+    app.conf.update(_configuration(settings))
+    process = PoolProcess(settings, Hints(app))
+
+    def classify(**message: Any) -> None:
+        process.drain(WorkHint.from_kwargs(message))
+
+    app.task(classify, name=CLASSIFY_TASK)
+    app.task(process.sweep, name=SWEEP_TASK)
+    _connect_signals(settings, process)
+    return app
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name)  # type: ignore[no-untyped-call]  # kombu types its module, not this class
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.redis_url.get_secret_value(),
+        "broker_transport_options": broker_transport_options(),
+        "broker_connection_retry_on_startup": True,
+        # None: never give up on a broker that is away; workers outlive a restart of Redis.
+        "broker_connection_max_retries": None,
+        "task_queues": [_queue(name) for name in CONSUMED_QUEUES],
+        "task_create_missing_queues": False,
+        "task_default_queue": MAINTENANCE_QUEUE,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        # Results live in the job store; Celery keeps none.
+        "task_ignore_result": True,
+        # The hint of a process that dies comes back; leases in the job store decide what is worked on again.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "task_time_limit": _TIME_LIMIT_SECONDS,
+        "worker_proc_alive_timeout": _START_LIMIT_SECONDS,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        # The schedule is an interval in the settings: there is nothing for beat to remember in a file.
+        "beat_scheduler": "celery.beat:Scheduler",
+        "beat_max_loop_interval": settings.sweep_interval_seconds,
+        "beat_schedule": {
+            "sweep": {
+                "task": SWEEP_TASK,
+                "schedule": settings.sweep_interval_seconds,
+                # A sweep that waited for a worker is outdated by the next one.
+                "options": {"queue": MAINTENANCE_QUEUE, "expires": 10 * settings.sweep_interval_seconds},
+            }
+        },
+    }
+
+
+def _connect_signals(settings: Settings, process: PoolProcess) -> None:
+    """Hook ourselves into Celery's life; `weak=False` since nothing else keeps the functions alive."""
+
+    def log_our_way(**_: Any) -> None:
+        configure_logging(level=settings.log_level, log_format=settings.log_format)
+
+    def check_before_the_pool_starts(**_: Any) -> None:
+        refuse_unsafe_start(settings)
+
+    def start_child(**_: Any) -> None:
+        process.start()
+
+    def stop_child(**_: Any) -> None:
+        process.stop()
+
+    signals.setup_logging.connect(log_our_way, weak=False)
+    signals.worker_init.connect(check_before_the_pool_starts, weak=False)
+    # In the pool's child, never before the fork: CUDA and the runtimes' threads do not survive one.
+    signals.worker_process_init.connect(start_child, weak=False)
+    signals.worker_process_shutdown.connect(stop_child, weak=False)

@@ -1,0 +1,126 @@
+"""One chunk of jobs from claim to report: read the images, predict, write what came of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from structlog import get_logger
+
+from common.errors import DentiqError, JobError
+from common.jobs.record import Claim, Failure, Outcome, Success
+from common.jobs.store import JobStore
+from common.storage import Storage, image_key
+from worker.inference.prediction import Prediction
+from worker.persistence import until_redis_answers
+
+log = get_logger(__name__)
+
+
+class Predictor(Protocol):
+    """What a chunk needs of the model: see `worker.inference.predictor.Predictor`."""
+
+    @property
+    def version(self) -> str:
+        """The model version."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, by label index."""
+        ...
+
+    def predict(self, images: Sequence[bytes]) -> Sequence[Prediction | DentiqError]:
+        """Answer each image by a prediction, or by the error that it alone met."""
+        ...
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """When a fault that can pass is tried again.
+
+    Attributes:
+        max_attempts: The last attempt's fault ends the job.
+        backoff_seconds: Wait before the second attempt; it doubles each time.
+    """
+
+    max_attempts: int
+    backoff_seconds: float
+
+
+class ChunkWork:
+    """Work on chunks with one model; the one place that decides whether a job is tried again or fails."""
+
+    def __init__(self, store: JobStore, storage: Storage, predictor: Predictor, retries: RetryPolicy) -> None:
+        self._store = store
+        self._storage = storage
+        self._predictor = predictor
+        self._retries = retries
+
+    def run(self, claims: Sequence[Claim]) -> None:
+        """Bring every claimed job to its end, or back into its queue.
+
+        Raises:
+            JobStoreUnavailableError: Redis stayed away; the leases end and the jobs are tried again.
+        """
+        try:
+            answers = self._answer(claims)
+        except Exception as bug:
+            log.exception("chunk_failed", job_ids=[claim.job_id for claim in claims])
+            error = JobError(f"dentiq failed on this job ({type(bug).__name__}); the worker's log says more.")
+            self._postpone([_failure(claim, error) for claim in claims])
+        else:
+            self._report(claims, answers)
+
+    def _answer(self, claims: Sequence[Claim]) -> list[Prediction | DentiqError]:
+        """Get an answer for each claim, in order: images that cannot be read are kept from the network."""
+        answers = [self._read(claim) for claim in claims]
+        images = [answer for answer in answers if isinstance(answer, bytes)]
+        predictions = iter(self._predictor.predict(images) if images else ())
+        return [next(predictions) if isinstance(answer, bytes) else answer for answer in answers]
+
+    def _read(self, claim: Claim) -> bytes | DentiqError:
+        try:
+            return self._storage.get(image_key(claim.job_id))
+        except DentiqError as error:
+            return error
+
+    def _report(self, claims: Sequence[Claim], answers: Sequence[Prediction | DentiqError]) -> None:
+        reports: list[Success | Failure] = []
+        passing: list[Failure] = []
+        for claim, answer in zip(claims, answers, strict=True):
+            if isinstance(answer, Prediction):
+                reports.append(self._success(claim, answer))
+            else:
+                log.info("job_failed", job_id=claim.job_id, attempt=claim.attempt, code=answer.code)
+                (passing if answer.retryable else reports).append(_failure(claim, answer))
+        if passing:
+            self._postpone(passing)
+        if reports:
+            written = until_redis_answers(lambda: self._store.finish(reports))
+            refused = [report.claim.job_id for report, done in zip(reports, written, strict=True) if not done]
+            if refused:
+                log.warning("results_refused", job_ids=refused, reason="the leases had been taken over")
+
+    def _postpone(self, failures: Sequence[Failure]) -> None:
+        until_redis_answers(
+            lambda: self._store.postpone(
+                failures, max_attempts=self._retries.max_attempts, delay_seconds=self._retries.backoff_seconds
+            )
+        )
+
+    def _success(self, claim: Claim, prediction: Prediction) -> Success:
+        probabilities = prediction.probabilities
+        best = max(range(len(probabilities)), key=probabilities.__getitem__)
+        return Success(
+            claim,
+            self._predictor.version,
+            Outcome(prediction.outcome),
+            self._predictor.labels[best],
+            probabilities,
+            decode_seconds=prediction.decode_seconds,
+            inference_seconds=prediction.inference_seconds,
+        )
+
+
+def _failure(claim: Claim, error: DentiqError) -> Failure:
+    return Failure(claim, error.code, error.message)

@@ -1,0 +1,142 @@
+"""What one process of the pool holds from its start to its end: connections, the model, the heartbeat."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from kombu.exceptions import OperationalError
+from structlog import get_logger
+
+from common.errors import JobStoreUnavailableError, ModelError, UnavailableError
+from common.jobs.record import WorkerInfo
+from common.jobs.store import JobStore
+from common.jobs.workers import WorkerRegister
+from common.messages import WorkHint
+from common.model_store import ModelStore
+from common.queues import QueueName
+from common.redis_client import connect
+from common.settings import Settings
+from common.storage import Storage
+from worker.chunk import ChunkWork, RetryPolicy
+from worker.heartbeat import Heartbeat
+from worker.hints import Hints
+from worker.inference.predictor import load_predictor
+from worker.sweeper import Sweeper
+
+log = get_logger(__name__)
+
+# One hint is worth this much work: long enough that Celery's cost of 2 ms a message vanishes, short enough that a
+# stopping worker, or the sweeper waiting for one, never waits longer.
+_DRAIN_SECONDS: Final = 1.0
+
+# A process without a model tries again this often; each try reads and checks the whole version.
+_MODEL_PAUSE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A loaded model at work, and the heartbeat that says so."""
+
+    work: ChunkWork
+    heartbeat: Heartbeat
+
+
+class PoolProcess:
+    """Carry out the tasks of one pool process. It is made before the fork and started after it."""
+
+    def __init__(self, settings: Settings, hints: Hints) -> None:
+        self._settings = settings
+        self._hints = hints
+        self._limits = {
+            QueueName.INTERACTIVE: settings.interactive_chunk_size,
+            QueueName.BULK: settings.bulk_chunk_size,
+        }
+        self._serving: Serving | None = None
+        self._model_tried_at = -_MODEL_PAUSE_SECONDS
+
+    def start(self) -> None:
+        """Connect and load the model; a model that cannot be loaded is tried again later."""
+        settings = self._settings
+        client = connect(
+            settings.effective_job_store_url,
+            timeout_seconds=settings.redis_timeout_seconds,
+            max_connections=4,  # the work and the heartbeat
+        )
+        self._store = JobStore(client)
+        self._register = WorkerRegister(client)
+        self._storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
+        self._sweeper = Sweeper(
+            self._store,
+            self._storage,
+            max_attempts=settings.max_attempts,
+            retention_hours=settings.retention_hours,
+            limits=self._limits,
+        )
+        self._serve()
+
+    def stop(self) -> None:
+        """Leave the register."""
+        if self._serving is not None:
+            self._serving.heartbeat.stop()
+
+    def drain(self, hint: WorkHint) -> None:
+        """Work through waiting jobs for about a second; whoever waits longest comes first, whatever the hint says."""
+        serving = self._serve()
+        if serving is None:
+            return
+        end = time.monotonic() + _DRAIN_SECONDS
+        try:
+            while claims := self._store.claim(self._limits, lease_seconds=self._settings.lease_seconds):
+                with serving.heartbeat.holding(claims):
+                    serving.work.run(claims)
+                if time.monotonic() >= end:
+                    self._hints.send(claims[0].queue)
+                    return
+        except JobStoreUnavailableError as error:
+            log.warning("drain_interrupted", queue=hint.queue.value, reason=error.message)
+
+    def sweep(self) -> None:
+        """Run the sweeper once; what fails now is done by the next run."""
+        try:
+            self._sweeper.repair()
+            for queue in QueueName:
+                self._hints.send(queue, self._sweeper.missing_hints(queue, waiting=self._hints.waiting))
+            self._sweeper.erase()
+        except (UnavailableError, OperationalError) as error:
+            log.warning("sweep_interrupted", reason=str(error))
+
+    def _serve(self) -> Serving | None:
+        """Have a model to work with; None while there is none that can serve."""
+        if self._serving is None and time.monotonic() >= self._model_tried_at + _MODEL_PAUSE_SECONDS:
+            self._model_tried_at = time.monotonic()
+            try:
+                self._serving = self._load()
+            except (ModelError, JobStoreUnavailableError) as error:
+                log.error("model_not_loaded", code=error.code, reason=error.message)
+        return self._serving
+
+    def _load(self) -> Serving:
+        settings = self._settings
+        predictor = load_predictor(
+            ModelStore(settings.model_store_dir), runtime=settings.runtime, device=settings.device
+        )
+        self._store.register_labels(predictor.version, predictor.labels)
+        heartbeat = Heartbeat(
+            self._store,
+            self._register,
+            WorkerInfo(
+                name=f"{socket.gethostname()}:{os.getpid()}",
+                model_version=predictor.version,
+                runtime=predictor.runtime_name,
+                device=predictor.device_name,
+            ),
+            lease_seconds=settings.lease_seconds,
+        )
+        heartbeat.start()
+        log.info(
+            "model_loaded", version=predictor.version, runtime=predictor.runtime_name, device=predictor.device_name
+        )
+        retries = RetryPolicy(settings.max_attempts, settings.retry_backoff_seconds)
+        return Serving(ChunkWork(self._store, self._storage, predictor, retries), heartbeat)

@@ -1,0 +1,68 @@
+"""The sweeper: puts right what a crash between two steps left behind, and erases what is past its time."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from structlog import get_logger
+
+from common.jobs.store import JobStore
+from common.queues import QueueName
+from common.storage import Storage, image_key, preview_key
+
+log = get_logger(__name__)
+
+# More hints than any one machine has pool processes; the broker's list stays short whatever the backlog.
+_MOST_HINTS: Final = 64
+
+# Portions of retired records in one sweep: the rest follows in the next, a second later.
+_PORTIONS: Final = 10
+
+
+class Sweeper:
+    """Repair the job store and erase old images; any number may run at once, each step being atomic and idempotent."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        storage: Storage,
+        *,
+        max_attempts: int,
+        retention_hours: float,
+        limits: Mapping[QueueName, int],
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._max_attempts = max_attempts
+        self._retention_hours = retention_hours
+        self._limits = limits
+
+    def repair(self) -> None:
+        """Take jobs back from workers that fell silent, and wake postponed ones."""
+        done = self._store.repair(max_attempts=self._max_attempts)
+        if done.requeued or done.poisoned:
+            log.warning("leases_expired", requeued=done.requeued, poisoned=done.poisoned)
+
+    def missing_hints(self, queue: QueueName, *, waiting: Callable[[QueueName], int]) -> int:
+        """Tell how many hints a queue's backlog lacks; a hint may be lost with its publisher or its broker.
+
+        Args:
+            waiting: Counts the hints that are in the broker.
+        """
+        depth = self._store.depth(queue)
+        if not depth:
+            return 0
+        wanted = min(math.ceil(depth / self._limits[queue]), _MOST_HINTS)
+        return max(0, wanted - waiting(queue))
+
+    def erase(self) -> None:
+        """Erase records past retention, then the images and previews that no record owns any more."""
+        for _ in range(_PORTIONS):
+            if not self._store.retire(retention_hours=self._retention_hours):
+                break
+        if job_ids := self._store.due_erasures():
+            for job_id in job_ids:
+                self._storage.delete(image_key(job_id))
+                self._storage.delete(preview_key(job_id))
+            self._store.confirm_erased(job_ids)
+            log.info("images_erased", count=len(job_ids))
