@@ -1,0 +1,50 @@
+"""Configuration of gunicorn, the same on one machine and in a container: `gunicorn -c python:infra.gunicorn_conf`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from infra.environment import settings_from
+
+_settings = settings_from(os.environ)
+_host = f"[{_settings.web_bind}]" if ":" in _settings.web_bind else _settings.web_bind
+
+wsgi_app = "web.wsgi:app"
+bind = f"{_host}:{_settings.port}"
+# Threads, because a long poll waits; processes, because checking an image computes.
+worker_class = "gthread"
+workers = _settings.web_processes
+threads = _settings.web_threads
+# An idle connection of a polling page stays open, above the longest pause between two polls.
+keepalive = 15
+# Requests under way when the server stops may finish. A long poll that is cut off is asked again by its client.
+graceful_timeout = 5
+loglevel = _settings.log_level.lower()
+errorlog = "-"
+proc_name = "dentiq-web"
+# Its control socket lies in the home folder, where two servers would share one.
+control_socket_disable = True
+# The heartbeat file must not block on a slow disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  memory, no predictable file name
+
+# The Prometheus client decides at its import whether counters are shared between processes: the variable must stand
+# before the first import of it, which is why the import below is inside a function.
+_metrics_folder = Path(
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_settings.data_dir.absolute() / "metrics" / "web"))
+)
+
+
+def on_starting(server: Any) -> None:
+    """Forget the metrics of an earlier run: its counters belong to processes that are gone."""
+    del server
+    _metrics_folder.mkdir(parents=True, exist_ok=True)
+    for left_over in _metrics_folder.glob("*.db"):
+        left_over.unlink(missing_ok=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Drop the gauges of a process that is gone; its counters go on to count."""
+    del server
+    from prometheus_client import multiprocess  # noqa: PLC0415  see above
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
