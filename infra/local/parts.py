@@ -1,0 +1,176 @@
+"""What the local stack consists of: each part's command, environment, port and place in the order of stopping."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.queues import CONSUMED_QUEUES
+from common.settings import Settings
+
+_CELERY = ("-m", "celery", "-A", "worker.app:app")
+_EXPORTER_ENTRY = "from src.cli import cli; cli(auto_envvar_prefix='CE')"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where a part listens, and the variable that moves it."""
+
+    host: str
+    port: int
+    variable: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process that the supervisor keeps alive.
+
+    Attributes:
+        name: Name in messages, of the log file and of the supervisor's program.
+        command: Program and arguments; never a secret.
+        stop_rank: Parts with a higher rank are stopped earlier.
+        stop_seconds: Time to finish after SIGTERM, before SIGKILL.
+        environment: Variables beside the inherited ones; never a secret.
+        listener: Where it listens, if it does.
+        needs_redis: Whether it waits for the local Redis before it starts.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    stop_rank: int
+    stop_seconds: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    listener: Listener | None = None
+    needs_redis: bool = True
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Programs outside of this Python environment.
+
+    Attributes:
+        redis_server: The Redis to start; None where `DENTIQ_REDIS_URL` names a running one.
+        exporter_python: Python of celery-exporter's environment; None where that is missing.
+    """
+
+    redis_server: Path | None
+    exporter_python: Path | None
+
+
+def stack_parts(settings: Settings, *, programs: Programs, cores: int) -> list[Part]:
+    """List the parts in the order of starting, which is the reverse of the order of stopping.
+
+    The order drains: no new jobs (web), no new sweeps (beat), jobs under way end (worker), then the observers, and
+    Redis when nobody writes to it any more.
+
+    Args:
+        settings: `data_dir` must be absolute.
+        programs: What was found on this machine.
+        cores: Usable processor cores.
+    """
+    parts = [_flower(settings), _worker(settings, cores=cores), _beat(), _web(settings)]
+    if programs.exporter_python is not None:
+        parts.insert(0, _exporter(settings, programs.exporter_python))
+    if programs.redis_server is not None:
+        parts.insert(0, _redis(settings, programs.redis_server))
+    return sorted(parts, key=lambda part: part.stop_rank)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use, which a container or `taskset` limits."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
+
+
+def _redis(settings: Settings, program: Path) -> Part:
+    return Part(
+        name="redis",
+        command=(str(program), str(settings.data_dir / "run" / "redis.conf")),
+        stop_rank=10,
+        stop_seconds=30,
+        listener=Listener("127.0.0.1", settings.local_redis_port, "DENTIQ_LOCAL_REDIS_PORT"),
+        needs_redis=False,
+    )
+
+
+def _exporter(settings: Settings, python: Path) -> Part:
+    # The broker's URL, which may hold a password, reaches it as CE_BROKER_URL.
+    address = ("--host", "127.0.0.1", "--port", str(settings.exporter_port), "--retry-interval", "5")
+    return Part(
+        name="exporter",
+        command=(str(python), "-c", _EXPORTER_ENTRY, *address),
+        stop_rank=20,
+        stop_seconds=5,
+        listener=Listener("127.0.0.1", settings.exporter_port, "DENTIQ_EXPORTER_PORT"),
+    )
+
+
+def _flower(settings: Settings) -> Part:
+    options = (
+        "--address=127.0.0.1",
+        f"--port={settings.flower_port}",
+        # Its history survives a restart and is bounded: a task costs about 2 kB of its memory.
+        "--persistent=True",
+        f"--db={settings.data_dir / 'flower' / 'flower'}",
+        "--save-state-interval=60000",
+        "--max-tasks=10000",
+    )
+    return Part(
+        name="flower",
+        command=(sys.executable, *_CELERY, "flower", *options),
+        stop_rank=30,
+        stop_seconds=5,
+        listener=Listener("127.0.0.1", settings.flower_port, "DENTIQ_FLOWER_PORT"),
+    )
+
+
+def _worker(settings: Settings, *, cores: int) -> Part:
+    processes = settings.worker_processes or cores
+    options = ("--pool=prefork", f"--concurrency={processes}", "-E", "-Q", ",".join(CONSUMED_QUEUES))
+    # There is one worker: without neighbours to greet it is ready a second earlier.
+    alone = ("--without-gossip", "--without-mingle", "--hostname=worker@%h")
+    return Part(
+        name="worker",
+        command=(sys.executable, *_CELERY, "worker", *options, *alone),
+        stop_rank=40,
+        # SIGTERM lets the tasks under way end: above the time of a full bulk chunk on one slow core.
+        stop_seconds=40,
+        environment=_compute_environment(settings),
+    )
+
+
+def _compute_environment(settings: Settings) -> dict[str, str]:
+    # One thread a process: two thread pools on shared cores cost more than they bring.
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if settings.runtime != "torch":
+        return threads
+    # Eager torch gives its buffers back to the system after each layer and pays in page faults: half of its time.
+    keep_memory = {
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**33),
+        "MALLOC_TOP_PAD_": str(2**28),
+    }
+    return {**threads, **keep_memory}
+
+
+def _beat() -> Part:
+    return Part(
+        name="beat",
+        # Its schedule is an interval in the settings, kept in memory: there is no schedule file to corrupt.
+        command=(sys.executable, *_CELERY, "beat"),
+        stop_rank=50,
+        stop_seconds=10,
+    )
+
+
+def _web(settings: Settings) -> Part:
+    return Part(
+        name="web",
+        command=(sys.executable, "-m", "gunicorn", "-c", "python:infra.gunicorn_conf"),
+        stop_rank=60,
+        # Above gunicorn's own graceful time-out, so that gunicorn ends its processes itself.
+        stop_seconds=10,
+        environment={"PROMETHEUS_MULTIPROC_DIR": str(settings.data_dir / "metrics" / "web")},
+        listener=Listener(settings.web_bind, settings.port, "PORT"),
+    )

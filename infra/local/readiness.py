@@ -1,0 +1,86 @@
+"""Whether the platform is ready, and what stands in the way if it is not."""
+
+import http.client
+import json
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from infra.local.control import PartState
+from infra.local.parts import Part
+
+_LOG_LINES = 12
+_LOG_TAIL_BYTES = 8192
+
+
+def ask_readyz(base_url: str) -> tuple[bool, str]:
+    """Ask `/readyz` once.
+
+    Returns:
+        Whether it is 200, and what the server said otherwise.
+    """
+    try:
+        with urlopen(f"{base_url}/readyz", timeout=5) as answer:  # noqa: S310  our own http:// address
+            return answer.status == 200, ""
+    except HTTPError as error:
+        with error:
+            return False, _reason(error.read(4096)) or f"/readyz answers {error.code}"
+    except (URLError, OSError, http.client.HTTPException):
+        return False, "web does not answer yet"
+
+
+def _reason(body: bytes) -> str:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return ""
+    return str(content.get("detail") or "") if isinstance(content, dict) else ""
+
+
+def describe_absent(parts: Sequence[Part], states: dict[str, PartState], *, log_dir: Path) -> str:
+    """Name each part that is not up, with the last lines of its log; empty when all are."""
+    return "\n".join(
+        describe_part(part.name, states.get(part.name), log_dir=log_dir)
+        for part in parts
+        if not _is_up(part, states.get(part.name))
+    )
+
+
+def describe_part(name: str, state: PartState | None, *, log_dir: Path) -> str:
+    """Say how a part is, with the last lines of its log."""
+    situation = f"{state.state.lower()}, {state.description}" if state is not None else "not started"
+    log = log_dir / f"{name}.log"
+    lines = "\n".join(f"    {line}" for line in last_lines(log))
+    return f"  {name} is not up ({situation}). Its log, {log}, ends:\n{lines or '    (nothing)'}"
+
+
+def _is_up(part: Part, state: PartState | None) -> bool:
+    if state is None or not state.up:
+        return False
+    return part.listener is None or _listens(part.listener.host, part.listener.port)
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((reachable_host(host), port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def reachable_host(host: str) -> str:
+    """Say under which address a server on this machine is reached that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  compared, not bound
+
+
+def last_lines(log: Path) -> list[str]:
+    """Read the last lines of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LOG_TAIL_BYTES))
+            return file.read().decode("utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        return []

@@ -1,0 +1,196 @@
+"""One local stack: its files laid out, its supervisor started and stopped, and nothing left behind."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import ConfigurationError
+from common.settings import Settings
+from infra.local.parts import Part, Programs, stack_parts, usable_cores
+from infra.local.processes import (
+    MARK_VARIABLE,
+    find_leftovers,
+    read_record,
+    record_process,
+    stop_processes,
+    wait_for_end,
+)
+from infra.local.readiness import reachable_host
+from infra.local.redis_server import find_redis_server, redis_configuration
+from infra.local.supervisor_config import socket_path, supervisor_configuration
+
+_EXPORTER_PYTHON = Path(".venv-exporter") / "bin" / "python"
+# What the supervisor needs beside the parts' own times to notice each end, about a second a part.
+_SUPERVISOR_SECONDS = 15
+_GRACE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs, and where.
+
+    Attributes:
+        settings: With an absolute `data_dir`.
+        parts: In the order of starting.
+        working_folder: Where the parts run.
+    """
+
+    settings: Settings
+    parts: tuple[Part, ...]
+    working_folder: Path
+
+    @property
+    def data_dir(self) -> Path:
+        """Absolute folder of everything it writes."""
+        return self.settings.data_dir
+
+    @property
+    def log_dir(self) -> Path:
+        """Folder of its logs, one a part."""
+        return self.data_dir / "log"
+
+    @property
+    def control_socket(self) -> Path:
+        """Socket of its supervisor."""
+        return socket_path(self.data_dir)
+
+    @property
+    def base_url(self) -> str:
+        """Address of the page on this machine."""
+        host = reachable_host(self.settings.web_bind)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
+
+    @property
+    def owns_redis(self) -> bool:
+        """Whether it starts a Redis of its own."""
+        return any(part.name == "redis" for part in self.parts)
+
+    def has(self, name: str) -> bool:
+        """Whether a part of this name belongs to it."""
+        return any(part.name == name for part in self.parts)
+
+
+def plan_stack(settings: Settings, *, working_folder: Path) -> Stack:
+    """Decide what runs with these settings on this machine.
+
+    Raises:
+        ConfigurationError: A Redis is needed and none can be found.
+    """
+    absolute = settings.model_copy(update={"data_dir": (working_folder / settings.data_dir).resolve()})
+    exporter = working_folder / _EXPORTER_PYTHON
+    programs = Programs(
+        redis_server=None if "redis_url" in settings.model_fields_set else find_redis_server(),
+        exporter_python=exporter if exporter.exists() else None,
+    )
+    parts = stack_parts(absolute, programs=programs, cores=usable_cores())
+    return Stack(settings=absolute, parts=tuple(parts), working_folder=working_folder)
+
+
+@contextmanager
+def exclusive(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder for one launcher; the system gives it free when the process ends, however it ends.
+
+    Raises:
+        ConfigurationError: Another launcher holds it.
+    """
+    run = data_dir / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = read_record(launcher_record(data_dir))
+            number = f" (process {holder.pid})" if holder is not None else ""
+            raise ConfigurationError(
+                f"dentiq runs already on the data folder {data_dir}{number}. `make stop` stops it; "
+                "DENTIQ_DATA_DIR and other ports make room for a second one."
+            ) from error
+        record_process(launcher_record(data_dir), os.getpid())
+        yield
+
+
+def launcher_record(data_dir: Path) -> Path:
+    """Where the running launcher is on record."""
+    return data_dir / "run" / "launcher.json"
+
+
+def lay_out(stack: Stack) -> None:
+    """Create the folders and the configuration files of a stack."""
+    for folder in ("log", "run/parts", "redis", "flower", "metrics/web"):
+        (stack.data_dir / folder).mkdir(parents=True, exist_ok=True)
+    port = stack.settings.local_redis_port
+    if stack.owns_redis:
+        content = redis_configuration(port=port, folder=stack.data_dir / "redis")
+        (stack.data_dir / "run" / "redis.conf").write_text(content, encoding="utf-8")
+    content = supervisor_configuration(
+        stack.parts,
+        data_dir=stack.data_dir,
+        working_folder=stack.working_folder,
+        redis_port=port if stack.owns_redis else None,
+    )
+    _supervisor_file(stack.data_dir).write_text(content, encoding="utf-8")
+
+
+def child_environment(stack: Stack, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of every part: the launcher's own, and what was decided here. Secrets travel here alone."""
+    settings = stack.settings
+    decided = {
+        MARK_VARIABLE: str(stack.data_dir),
+        "DENTIQ_DATA_DIR": str(stack.data_dir),
+        "DENTIQ_PORT": str(settings.port),
+        "CE_BROKER_URL": settings.redis_url.get_secret_value(),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if stack.owns_redis:
+        url = f"redis://127.0.0.1:{settings.local_redis_port}/0"
+        decided |= {"DENTIQ_REDIS_URL": url, "CE_BROKER_URL": url}
+    return {**environ, **decided}
+
+
+def start_supervisor(stack: Stack, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the supervisor, which starts the parts."""
+    record = stack.data_dir / "run" / "supervisord.json"
+    supervisord = (sys.executable, "-m", "supervisor.supervisord", "-c", str(_supervisor_file(stack.data_dir)))
+    with (stack.log_dir / "supervisord.out").open("ab") as output:
+        return subprocess.Popen(  # noqa: S603  our own command line
+            [sys.executable, "-m", "infra.local.child", str(record), "-", *supervisord],
+            cwd=stack.working_folder,
+            env=child_environment(stack, environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Ctrl-C of a terminal reaches every process of its group: only the launcher may get it, or nothing drains.
+            start_new_session=True,
+        )
+
+
+def stop_supervisor(stack: Stack, supervisor: subprocess.Popen[bytes]) -> None:
+    """Have the supervisor drain and stop the parts in their order, and make sure that no process remains."""
+    supervisor.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        supervisor.wait(timeout=sum(part.stop_seconds for part in stack.parts) + _SUPERVISOR_SECONDS)
+    stop_processes(find_leftovers(stack.data_dir), grace_seconds=_GRACE_SECONDS)
+    with suppress(subprocess.TimeoutExpired):
+        supervisor.wait(timeout=1)
+
+
+def clear_leftovers(data_dir: Path) -> int:
+    """Stop what an earlier run left behind, and say how many processes that were."""
+    found = find_leftovers(data_dir)
+    supervisor = read_record(data_dir / "run" / "supervisord.json")
+    if supervisor is not None and supervisor.alive:
+        # It drains its parts; it may already be about to, since its launcher died.
+        os.kill(supervisor.pid, signal.SIGTERM)
+        wait_for_end([supervisor], seconds=_GRACE_SECONDS * 4)
+    stop_processes(find_leftovers(data_dir), grace_seconds=_GRACE_SECONDS)
+    return len(found)
+
+
+def _supervisor_file(data_dir: Path) -> Path:
+    return data_dir / "run" / "supervisord.conf"
