@@ -1,0 +1,30 @@
+"""From a file's bytes to the network's input."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.images import ImageLimits, open_upright
+from common.manifest import Preprocessing
+from worker.inference.preprocess import preprocess
+
+# What a worker decodes at most, whatever the web let through: 120 megapixels are 360 MB of RGB, and a JPEG of that size
+# costs a fraction of it thanks to the DCT scaling.
+DECODE_LIMITS = ImageLimits(max_bytes=128_000_000, max_pixels=120_000_000, min_edge=1)
+
+
+def decode(data: bytes, preprocessing: Preprocessing, limits: ImageLimits = DECODE_LIMITS) -> NDArray[np.float32]:
+    """Decode an image file into one input of the network.
+
+    Args:
+        data: The whole file.
+        preprocessing: The version's preprocessing.
+        limits: Bounds on what is decoded.
+
+    Returns:
+        float32 [3, H, W], normalised.
+
+    Raises:
+        ImageRejectedError: One of its subclasses, by what is wrong.
+    """
+    picture = open_upright(data, target_edge=preprocessing.decode_edge, limits=limits)
+    return preprocess(picture, preprocessing)

@@ -1,0 +1,188 @@
+"""The predictor: bytes of images in, predictions out, one bad image failing alone."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from common.errors import DentiqError, InferenceError, ModelInvalidError
+from common.images import ImageLimits
+from common.manifest import Manifest
+from common.model_store import ModelStore
+from worker.inference import calibration, devices
+from worker.inference.decode import DECODE_LIMITS, decode
+from worker.inference.golden import golden_batch
+from worker.inference.onnx_runtime import OnnxRuntime
+from worker.inference.prediction import Prediction
+from worker.inference.runtime import Floats, NetworkOutput, Runtime
+
+
+class Predictor:
+    """Answer images with one model version.
+
+    Args:
+        manifest: The version's manifest.
+        runtime: Runs its network.
+        limits: Bounds on what is decoded.
+
+    Attributes:
+        manifest: The version's manifest.
+        version: Its name.
+        labels: Class slugs; the position is the label index.
+        runtime_name: `onnx` or `torch`.
+        device_name: `cpu` or `cuda`.
+    """
+
+    def __init__(self, manifest: Manifest, runtime: Runtime, *, limits: ImageLimits = DECODE_LIMITS) -> None:
+        self.manifest = manifest
+        self.version = manifest.version
+        self.labels: tuple[str, ...] = manifest.labels
+        self.runtime_name = runtime.name
+        self.device_name = runtime.device
+        self._runtime = runtime
+        self._limits = limits
+
+    def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
+        """Answer images in one forward pass.
+
+        Args:
+            images: Whole files.
+
+        Returns:
+            One entry an image, in order: its prediction, or the error that it alone has.
+        """
+        results: list[Prediction | DentiqError | None] = [None] * len(images)
+        inputs: list[Floats] = []
+        places: list[tuple[int, float]] = []
+        for index, data in enumerate(images):
+            start = time.monotonic()
+            try:
+                inputs.append(self.decode(data))
+            except DentiqError as error:
+                results[index] = error
+            else:
+                places.append((index, time.monotonic() - start))
+        start = time.monotonic()
+        verdicts = self.judge_each(inputs)
+        share = (time.monotonic() - start) / max(1, len(inputs))
+        for (index, decode_seconds), verdict in zip(places, verdicts, strict=True):
+            if isinstance(verdict, DentiqError):
+                results[index] = verdict
+            else:
+                results[index] = Prediction(*verdict, decode_seconds=decode_seconds, inference_seconds=share)
+        return [result for result in results if result is not None]
+
+    def decode(self, data: bytes) -> Floats:
+        """Decode a file into one input float32 [3, H, W].
+
+        Raises:
+            ImageRejectedError: The bytes are no image that can be read.
+        """
+        return decode(data, self.manifest.preprocessing, self._limits)
+
+    def infer(self, batch: list[Floats]) -> Floats:
+        """Compute calibrated probabilities float32 [N, L] of inputs made by `decode`.
+
+        Raises:
+            InferenceError: The forward pass failed.
+        """
+        return calibration.probabilities(self._forward(batch).logits, self.manifest.temperature)
+
+    def judge(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], str]]:
+        """Compute calibrated probabilities and outcome of inputs made by `decode`.
+
+        Raises:
+            InferenceError: The forward pass failed.
+        """
+        output = self._forward(batch)
+        rows = calibration.probabilities(output.logits, self.manifest.temperature)
+        return [
+            (tuple(float(value) for value in row), calibration.outcome(row, self.manifest, foreignness=None))
+            for row in rows
+        ]
+
+    def judge_each(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], str] | InferenceError]:
+        """Judge inputs together; if that fails, one by one, so that only the culprits fail."""
+        if not batch:
+            return []
+        try:
+            return list(self.judge(batch))
+        except InferenceError:
+            return [self._judge_alone(single) for single in batch]
+
+    def check(self) -> None:
+        """Compare the golden cases of the manifest with what this runtime answers.
+
+        Raises:
+            ModelInvalidError: An answer differs by more than the runtime's rounding explains.
+        """
+        golden = self.manifest.golden
+        if not golden:
+            return
+        batch = golden_batch((case.seed for case in golden), self.manifest.preprocessing)
+        try:
+            found = self.infer(list(batch))
+        except InferenceError as error:
+            raise ModelInvalidError(f"The self-test of model version {self.version!r} failed: {error}") from error
+        expected = np.array([case.probabilities for case in golden], dtype=np.float32)
+        difference = float(np.abs(found - expected).max())
+        # `not <=` also refuses what is not a number.
+        if not difference <= self._runtime.tolerance:
+            raise ModelInvalidError(
+                f"The self-test of model version {self.version!r} failed: a probability is off by {difference:.4f} "
+                f"({self.runtime_name} on {self.device_name} may differ by {self._runtime.tolerance})."
+            )
+
+    def _judge_alone(self, single: Floats) -> tuple[tuple[float, ...], str] | InferenceError:
+        try:
+            return self.judge([single])[0]
+        except InferenceError as error:
+            return error
+
+    def _forward(self, batch: list[Floats]) -> NetworkOutput:
+        output = self._runtime.run(np.stack(batch))
+        expected = (len(batch), len(self.labels))
+        if output.logits.shape != expected:
+            raise InferenceError(f"The network answered with shape {output.logits.shape} instead of {expected}.")
+        if not np.isfinite(output.logits).all():
+            raise InferenceError("The network's answer to this image is not a number.")
+        return output
+
+
+def load_predictor(
+    store: ModelStore,
+    *,
+    runtime: str = "auto",
+    device: str = "auto",
+    version: str | None = None,
+    limits: ImageLimits = DECODE_LIMITS,
+) -> Predictor:
+    """Load a model version, checked: checksums before anything is read, then its self-test.
+
+    Args:
+        store: The model store.
+        runtime: `auto`, `onnx` or `torch`; `auto` takes torch where CUDA is usable, else onnx.
+        device: `auto`, `cpu` or `cuda`.
+        version: None for the current one.
+        limits: Bounds on what is decoded.
+
+    Raises:
+        ConfigurationError: The runtime or device cannot be had here.
+        ModelNotFoundError: There is no such version.
+        ModelInvalidError: A checksum, the manifest, the network or the self-test is wrong.
+    """
+    chosen, place = devices.choose(runtime, device)
+    name = version or store.current()
+    manifest = store.verify(name)
+    predictor = Predictor(manifest, _open_runtime(chosen, place, store, manifest), limits=limits)
+    predictor.check()
+    return predictor
+
+
+def _open_runtime(name: str, device: str, store: ModelStore, manifest: Manifest) -> Runtime:
+    folder = store.folder(manifest.version)
+    if name == "onnx":
+        return OnnxRuntime(folder)
+    from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415 - a CPU worker never pays for torch
+
+    return TorchRuntime(folder, manifest, device)
