@@ -1,0 +1,139 @@
+"""A trained network becomes a version of the model store: weights, ONNX, manifest, card."""
+
+import shutil
+import tempfile
+import warnings
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from common.manifest import GoldenCase, Manifest, Preprocessing
+from common.model_store import ModelStore, sha256_of
+from training.card import CARD_FILE, card
+from training.dataset import Dataset
+from training.inputs import served_inputs
+from training.outputs import compute, split_outputs, trained_network
+from training.plan import FitPlan
+from training.run import Run
+from worker.inference.calibration import probabilities
+from worker.inference.golden import golden_batch
+from worker.inference.networks import Network
+from worker.inference.onnx_runtime import BATCH_AXIS, ONNX_FILE, OnnxRuntime
+from worker.inference.torch_runtime import WEIGHTS_FILE
+
+# Old enough for every ONNX Runtime since 1.13, new enough for every layer that classifiers use.
+_OPSET = 17
+
+_GOLDEN_SEEDS = range(4)
+
+
+class ExportMismatchError(Exception):
+    """The exported network does not answer like the trained one."""
+
+
+def export(run: Run, store: ModelStore, version: str) -> Manifest:
+    """Write a version into the store; nothing appears under its name before all of it is written and checked.
+
+    Args:
+        run: A fitted and evaluated run.
+        store: Where to.
+        version: Name of the version.
+
+    Raises:
+        ExportMismatchError: ONNX and torch disagree on the test split.
+    """
+    plan, dataset = run.plan(), run.dataset()
+    store.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.root, prefix=".export-") as name:
+        folder = Path(name)
+        network = trained_network(run, plan, len(dataset.labels))
+        shutil.copyfile(run.weights, folder / WEIGHTS_FILE)
+        write_onnx(network, folder / ONNX_FILE, plan.preprocessing)
+        agreement = _agreement(run, folder, plan.preprocessing)
+        manifest = _manifest(run, folder, network, version=version, agreement=agreement)
+        (folder / CARD_FILE).write_text(card(manifest), encoding="utf-8")
+        manifest.write(folder)
+        folder.chmod(0o755)
+        target = store.root / version
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+        folder.mkdir()
+    return manifest
+
+
+def write_onnx(network: Network, path: Path, preprocessing: Preprocessing) -> None:
+    """Write a network as ONNX with input `input` [batch, 3, H, W] and outputs `logits` and `features`."""
+    size = preprocessing.input_size
+    names = ("input", "logits", "features")
+    with warnings.catch_warnings():
+        # The successor needs onnxscript and gives the same graph here; torch 2.13 still ships this one.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network.eval(),
+            (torch.zeros(1, 3, size, size),),
+            str(path),
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=[names[0]],
+            output_names=list(names[1:]),
+            dynamic_axes={name: {0: BATCH_AXIS} for name in names},
+        )
+
+
+def _agreement(run: Run, folder: Path, preprocessing: Preprocessing) -> dict[str, float]:
+    # Compared on inputs decoded by the served path; the torch answers are those of the evaluation.
+    expected = split_outputs(run, "test")
+    inputs = served_inputs(run.dataset().root, expected.samples, preprocessing).numpy()
+    found = probabilities(OnnxRuntime(folder).run(inputs).logits, 1.0)
+    wanted = probabilities(expected.logits, 1.0)
+    difference = float(np.abs(found - wanted).max())
+    same = float(np.mean(found.argmax(axis=1) == wanted.argmax(axis=1)))
+    if difference > 1e-3 or same < 1:
+        raise ExportMismatchError(
+            f"ONNX and torch differ by {difference:.5f}, equal top labels {same:.2%}: nothing exported."
+        )
+    return {"top_label_equal": same, "max_probability_difference": round(difference, 7)}
+
+
+def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreement: dict[str, float]) -> Manifest:
+    plan, dataset = run.plan(), run.dataset()
+    metrics = run.load("metrics", step="evaluate")
+    calibration = _calibration(run)
+    return Manifest(
+        version=version,
+        created_at=datetime.now(timezone.utc).replace(microsecond=0),
+        architecture=plan.architecture,
+        labels=dataset.labels,
+        preprocessing=plan.preprocessing,
+        **calibration,
+        metrics={**metrics, "onnx_agreement": agreement},
+        training_shares=training_shares(dataset),
+        dataset_digest=run.load("dataset", step="split")["digest"],
+        seed=plan.seed,
+        files={path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != CARD_FILE},
+        golden=_golden(network, plan, calibration.get("temperature", 1.0)),
+    )
+
+
+def _calibration(run: Run) -> dict[str, Any]:
+    return run.load("calibration", step="calibrate") if (run.folder / "calibration.json").is_file() else {}
+
+
+def training_shares(dataset: Dataset) -> dict[str, float]:
+    """Give the share of each label among the training images."""
+    train = [sample.label for sample in dataset.of("train")]
+    return {label: round(train.count(label) / len(train), 4) for label in dataset.labels}
+
+
+def _golden(network: Network, plan: FitPlan, temperature: float) -> tuple[GoldenCase, ...]:
+    batch = golden_batch(_GOLDEN_SEEDS, plan.preprocessing)
+    logits, _ = compute(network, torch.from_numpy(batch))
+    rows = probabilities(logits, temperature)
+    return tuple(
+        GoldenCase(seed=seed, logits=tuple(map(float, logit)), probabilities=tuple(map(float, row)))
+        for seed, logit, row in zip(_GOLDEN_SEEDS, logits, rows, strict=True)
+    )

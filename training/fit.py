@@ -1,0 +1,128 @@
+"""The training loop: epochs, the best of them on validation, and going on where an interrupted run stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.batches import targets
+from training.inputs import stacked_inputs
+from training.measure import macro_f1
+from training.pixels import Loaded
+from training.plan import FitPlan
+from training.stepper import Stepper
+from training.weights import load_backbone_weights
+from worker.inference.networks import Network, build
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch gave.
+
+    Attributes:
+        epoch: From 1 on.
+        loss: Mean training loss.
+        val_macro_f1: Macro-F1 on validation of the averaged weights.
+    """
+
+    epoch: int
+    loss: float
+    val_macro_f1: float
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a network is trained on.
+
+    Attributes:
+        train: Pictures to learn from.
+        val: Pictures that choose the epoch.
+        labels: Class slugs.
+    """
+
+    train: Loaded
+    val: Loaded
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network.
+
+    Attributes:
+        network: Averaged weights of the best epoch, in evaluation mode.
+        history: Every epoch.
+    """
+
+    network: Network
+    history: list[EpochResult]
+
+
+def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callable[[EpochResult], None]) -> Fitted:
+    """Train a network.
+
+    Args:
+        pictures: What to learn from, and what chooses the epoch.
+        plan: Every choice.
+        checkpoint: Where the state after each epoch is kept; a state of the same plan is gone on from.
+        on_epoch: Told after each epoch.
+    """
+    torch.manual_seed(plan.seed)
+    train, val, labels = pictures.train, pictures.val, pictures.labels
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = build(plan.architecture, len(labels))
+    load_backbone_weights(network.backbone, plan.architecture, plan.weights)
+    stepper = Stepper(network.to(device, memory_format=torch.channels_last), plan, device)  # type: ignore[call-overload]
+    history, best_state = _resume(checkpoint, stepper, plan)
+    val_inputs = stacked_inputs(val, plan.preprocessing)
+    val_truth = np.array([labels.index(sample.label) for sample in val.samples])
+    target = targets(train.samples, labels, plan.multi_label)
+    for epoch in range(len(history) + 1, plan.epochs + 1):
+        loss = stepper.run_epoch(train, target, epoch)
+        averaged = stepper.averaged()
+        guesses = predict_logits(averaged, val_inputs, device).argmax(axis=1)
+        result = EpochResult(epoch, loss, macro_f1(val_truth, guesses, len(labels)))
+        history.append(result)
+        if result.val_macro_f1 >= max(past.val_macro_f1 for past in history):
+            best_state = averaged.state_dict()
+        _keep(checkpoint, stepper, plan, history=history, best_state=best_state)
+        on_epoch(result)
+    network.load_state_dict(best_state)
+    return Fitted(network.cpu().eval(), history)
+
+
+def _keep(
+    path: Path, stepper: Stepper, plan: FitPlan, *, history: list[EpochResult], best_state: dict[str, Tensor]
+) -> None:
+    rows = [(result.epoch, result.loss, result.val_macro_f1) for result in history]
+    state = {"plan": repr(plan), "history": rows, "best": best_state, "stepper": stepper.state()}
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
+
+
+def _resume(path: Path, stepper: Stepper, plan: FitPlan) -> tuple[list[EpochResult], dict[str, Tensor]]:
+    if not path.is_file():
+        return [], stepper.averaged().state_dict()
+    # weights_only refuses pickled code.
+    state = torch.load(path, weights_only=True)
+    if state["plan"] != repr(plan):
+        return [], stepper.averaged().state_dict()
+    stepper.restore(state["stepper"])
+    return [EpochResult(*row) for row in state["history"]], state["best"]
+
+
+def predict_logits(network: Network, inputs: Tensor, device: torch.device | None = None) -> NDArray[np.float32]:
+    """Compute logits [N, L] of prepared inputs [N, 3, H, W], in portions."""
+    network.eval()
+    device = device or torch.device("cpu")
+    with torch.inference_mode():
+        parts = [
+            network(part.to(device, memory_format=torch.channels_last))[0].float().cpu()
+            for part in torch.split(inputs, 32)
+        ]
+    return torch.cat(parts).numpy()

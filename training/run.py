@@ -1,0 +1,99 @@
+"""The folder of one training run: what each step leaves for the next one, and by which it resumes."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.augment import Augmentation
+from training.dataset import Dataset, Sample
+from training.plan import FitPlan
+
+_COLUMNS = ("file", "label", "group", "split", "kind", "all_labels")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Name the files of a run.
+
+    Attributes:
+        folder: Where they lie.
+    """
+
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """State after the last whole epoch."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The trained network, float16."""
+        return self.folder / "model.safetensors"
+
+    def save_split(self, dataset: Dataset) -> None:
+        """Store which file belongs to which split."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "split.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            for sample in dataset.samples:
+                fields = (sample.file, sample.label, sample.group, sample.split, sample.kind)
+                writer.writerow((*fields, "|".join(sample.all_labels)))
+        self.save("dataset", {"root": str(dataset.root.resolve()), "labels": dataset.labels, "digest": dataset.digest})
+
+    def dataset(self) -> Dataset:
+        """Read the data set as it was split.
+
+        Raises:
+            click.UsageError: Nothing was split yet.
+        """
+        values = self.load("dataset", step="split")
+        with (self.folder / "split.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        samples = tuple(
+            Sample(**{**row, "all_labels": tuple(row["all_labels"].split("|"))})  # type: ignore[arg-type]
+            for row in rows
+        )
+        return Dataset(Path(values["root"]), samples, tuple(values["labels"]))
+
+    def save_plan(self, plan: FitPlan) -> None:
+        """Store the choices of the run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.save("plan", plan.as_json())
+
+    def plan(self) -> FitPlan:
+        """Read the choices of the run.
+
+        Raises:
+            click.UsageError: Nothing was fitted yet.
+        """
+        values = self.load("plan", step="fit")
+        return FitPlan(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+
+    def save(self, name: str, values: object) -> None:
+        """Store plain values as `<name>.json`."""
+        text = json.dumps(values, indent=2, sort_keys=True)
+        (self.folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+    def load(self, name: str, *, step: str) -> dict[str, Any]:
+        """Read plain values.
+
+        Args:
+            name: Of the file, without suffix.
+            step: Which step makes it.
+
+        Raises:
+            click.UsageError: That step has not run.
+        """
+        path = self.folder / f"{name}.json"
+        if not path.is_file():
+            raise click.UsageError(
+                f"{self.folder} has no {path.name}: run `python -m training {step} --run {self.folder}` first."
+            )
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return values
