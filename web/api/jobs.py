@@ -1,0 +1,136 @@
+"""The jobs of the API: submit, read with long poll, erase, preview."""
+
+from hashlib import sha256
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, Field
+
+from common.jobs.record import Job
+from web.api.answers import JSON, conditional, problems
+from web.erasure import erase_job
+from web.multipart import FIELD, read_upload
+from web.representation import API_PREFIX, JobDocument, job_document, job_links
+from web.services import services
+
+_TAG = Tag(name="jobs", description="One photograph each")
+
+jobs = APIBlueprint("jobs", __name__, url_prefix=f"{API_PREFIX}/jobs", abp_tags=[_TAG])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_UPLOAD_BODY = {
+    "required": True,
+    "description": "JPEG, PNG, WebP, BMP, TIFF or GIF (first frame); recognised by its bytes, never by its name.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "properties": {FIELD: {"type": "string", "format": "binary"}},
+            }
+        },
+        "image/*": _BINARY,
+    },
+}
+
+
+class JobPath(BaseModel):
+    """Path of one job."""
+
+    job_id: str = Field(description="As the submission answered it")
+
+
+class SubmitQuery(BaseModel):
+    """Query of a submission."""
+
+    filename: str | None = Field(None, description="Name of an image sent as the raw body; shown in the result")
+
+
+class SubmitHeader(BaseModel):
+    """Headers of a submission."""
+
+    idempotency_key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Any text of yours. The same key with the same image answers the first job again, for a day.",
+    )
+
+
+class WaitQuery(BaseModel):
+    """Query of a job's state."""
+
+    wait: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Answer once the job has ended, or after this many seconds; more than the server's limit is cut",
+    )
+
+
+@jobs.post(
+    "",
+    operation_id="submit_job",
+    responses={202: JobDocument, **problems(400, 413, 415, 422, 503, 507)},
+    openapi_extensions={"requestBody": _UPLOAD_BODY},
+)
+def submit(query: SubmitQuery, header: SubmitHeader) -> Response:
+    """Submit one image.
+
+    The status 202 means that the image and its job are stored and survive a crash. `Location` names the job.
+    """
+    del query
+    found = services()
+    upload = read_upload(request, max_bytes=found.settings.max_upload_bytes, max_parts=found.settings.max_form_parts)
+    job = found.submissions.submit(upload, idempotency_key=header.idempotency_key)
+    response = Response(_body(job), status=202, content_type=JSON)
+    response.headers["Location"] = job_links(job.id).self
+    return response
+
+
+@jobs.get("/<job_id>", operation_id="read_job", responses={200: JobDocument, 304: None, **problems(404, 422, 503)})
+def read(path: JobPath, query: WaitQuery) -> Response:
+    """Read a job, at once or when it has ended.
+
+    With `If-None-Match` an unchanged job answers 304 without a body.
+    """
+    job, waited = services().long_polls.get(path.job_id, wait_seconds=query.wait)
+    body = _body(job)
+    response = conditional(Response(body, content_type=JSON), etag=sha256(body).hexdigest()[:32])
+    if query.wait and not waited and not job.status.is_terminal:
+        # Too many wait here already: this one must pause by itself.
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+@jobs.delete("/<job_id>", operation_id="erase_job", responses={204: None, **problems(404, 503)})
+def erase(path: JobPath) -> Response:
+    """Cancel a job that has not ended; erase its image, preview and record."""
+    erase_job(services(), path.job_id)
+    return Response(status=204)
+
+
+@jobs.get(
+    "/<job_id>/preview",
+    operation_id="read_preview",
+    responses={
+        200: {"description": "Upright JPEG without metadata", "content": {"image/jpeg": _BINARY}},
+        304: None,
+        **problems(404, 422, 503),
+    },
+)
+def preview(path: JobPath) -> Response:
+    """Read a small upright copy of the image, without its metadata."""
+    found = services()
+    # An image never changes, so its job's id is the version; the look at the job is what makes 404 of an erased one.
+    etag = f"preview-{path.job_id}"
+    if etag in request.if_none_match:
+        found.store.get(path.job_id)
+        return conditional(Response(), etag=etag)
+    return conditional(Response(found.previews.get(path.job_id), content_type="image/jpeg"), etag=etag)
+
+
+def _body(job: Job) -> bytes:
+    return job_document(job).model_dump_json().encode()

@@ -1,0 +1,53 @@
+"""Building the web application from its settings; importing this does nothing."""
+
+from importlib.metadata import version
+
+import structlog
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+
+from common.settings import Settings
+from web.api.health import health
+from web.api.jobs import jobs
+from web.api.models import models
+from web.i18n import register_languages
+from web.problems import Problem, parameters_invalid, register_error_handlers
+from web.representation import DISCLAIMER
+from web.request_log import register_request_log
+from web.security import register_security
+from web.services import attach_services, build_services
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings) -> OpenAPI:
+    """Make the application; Redis may be away, but not unsafe.
+
+    Raises:
+        UnsafeRedisError: Redis answers and would lose accepted jobs.
+        ConfigurationError: The storage URL cannot be opened.
+    """
+    services = build_services(settings)
+    fault = services.readiness.refuse_unsafe()
+    if fault is not None:
+        _log.warning("redis_away_at_start", reason=fault.message)
+    app = OpenAPI(
+        __name__,
+        info=Info(title="dentiq", version=version("dentiq"), description=DISCLAIMER),
+        doc_ui=False,
+        validation_error_status=422,
+        validation_error_model=Problem,
+        validation_error_callback=parameters_invalid,
+        static_folder="static",
+        template_folder="templates",
+    )
+    attach_services(app, services)
+    # Werkzeug drops a request's unread body by these; the upload route sets its own (see web.multipart).
+    app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+    register_request_log(app, services.metrics)
+    register_security(app)
+    register_error_handlers(app)
+    register_languages(app)
+    for api in (jobs, models, health):
+        app.register_api(api)
+    return app

@@ -1,0 +1,125 @@
+"""The one place where an error becomes an answer: problem+json for programs, a page for people."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, request
+from pydantic import BaseModel, Field, ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from common.errors import DentiqError, InvalidRequestError
+from web.pages.error_page import render_error_page
+
+CONTENT_TYPE = "application/problem+json"
+
+# Redis or a worker that restarts is back within a few seconds.
+_RETRY_AFTER_SECONDS = 5
+
+_PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/metrics")
+
+_log = structlog.get_logger(__name__)
+
+
+class Problem(BaseModel):
+    """An error for programs, RFC 9457."""
+
+    type: str = Field(description="URI of the kind of problem", examples=["urn:dentiq:problem:image_truncated"])
+    title: str = Field(description="Short English name, the same for every occurrence")
+    status: int
+    detail: str = Field(description="What was sent, what was expected and what to do, in English")
+    code: str = Field(description="Stable slug that programs may compare", examples=["image_truncated"])
+    request_id: str = Field(description="Names this request in the server's log")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, before it is put into words for a program or a person."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Say when to come back, for what passes by itself."""
+        passes = self.status == HTTPStatus.SERVICE_UNAVAILABLE
+        return {"Retry-After": str(_RETRY_AFTER_SECONDS)} if passes else {}
+
+
+def problem_response(fault: Fault, **extra: Any) -> Response:
+    """Make a problem+json answer; extra members are added to it."""
+    problem = Problem(
+        type=f"urn:dentiq:problem:{fault.code}",
+        title=fault.title,
+        status=fault.status,
+        detail=fault.detail,
+        code=fault.code,
+        request_id=g.get("request_id", ""),
+    )
+    body = orjson.dumps(problem.model_dump() | extra)
+    return Response(body, status=fault.status, content_type=CONTENT_TYPE, headers=fault.headers)
+
+
+def parameters_invalid(error: ValidationError) -> Response:
+    """Answer a request whose path, query or headers do not fit their description."""
+    sentences = [
+        f"{'.'.join(map(str, fault['loc']))} is {str(fault['input'])[:80]!r}: {fault['msg']}."
+        for fault in error.errors(include_url=False, include_context=False)
+    ]
+    kind = InvalidRequestError
+    return problem_response(Fault(422, kind.code, kind.title, " ".join(sentences)))
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every exception of a request here."""
+    app.register_error_handler(DentiqError, _answer_dentiq)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_bug)
+
+
+def _answer_dentiq(error: DentiqError) -> Response:
+    if error.http_status >= 500:
+        _log.warning("request_failed", code=error.code, reason=error.message)
+    return _answer(Fault(error.http_status, error.code, error.title, error.message))
+
+
+def _answer_http(error: HTTPException) -> AnyResponse:
+    if error.response is not None:
+        return error.get_response(request.environ)
+    status = error.code or 500
+    title = HTTPStatus(status).phrase
+    code = title.lower().replace(" ", "_").replace("-", "_")
+    answer = _answer(Fault(status, code, title, _http_detail(error, status)))
+    # Redirects are answers too; 405 names the allowed methods.
+    for name, value in error.get_headers():
+        if name not in {"Content-Type", "Content-Length"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _http_detail(error: HTTPException, status: int) -> str:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or []))
+        return f"{request.method} is not allowed at {request.path}; allowed: {allowed}."
+    if status == HTTPStatus.NOT_FOUND:
+        return f"There is nothing at {request.path}."
+    return error.description or HTTPStatus(status).phrase
+
+
+def _answer_bug(error: Exception) -> Response:
+    _log.error("request_crashed", exc_info=error)
+    detail = "A fault of dentiq, not of the request. It is in the server's log under the request id."
+    return _answer(Fault(500, DentiqError.code, DentiqError.title, detail))
+
+
+def _answer(fault: Fault) -> Response:
+    if request.path.startswith(_PROGRAM_PATHS):
+        return problem_response(fault)
+    page = render_error_page(status=fault.status, code=fault.code)
+    page.headers.extend(fault.headers)
+    return page

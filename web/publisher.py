@@ -1,0 +1,59 @@
+"""Sending work hints to the workers: a Celery client that only publishes, by task name, and never waits for long."""
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from prometheus_client import Counter
+
+from common.messages import WorkHint
+from common.queues import CLASSIFY_TASK, QueueName, broker_transport_options
+
+# A hint that cannot be sent at once is dropped, for the sweeper sends another: the sender of an image must not wait.
+_CONNECT_SECONDS = 1.0
+_QUICK_FAILURE = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+    "connect_retries_timeout": _CONNECT_SECONDS,
+    "socket_connect_timeout": _CONNECT_SECONDS,
+    "socket_timeout": 2.0,
+}
+
+_log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """Tell workers that jobs wait.
+
+    Args:
+        broker_url: Redis URL of the broker.
+        pool_size: Most connections of this process, one a thread at most.
+        unsent: Counts the hints that the broker did not take.
+    """
+
+    def __init__(self, broker_url: str, *, pool_size: int, unsent: Counter) -> None:
+        self._unsent = unsent
+        self._celery = Celery("dentiq.web", broker=broker_url, set_as_current=False)
+        self._celery.conf.update(
+            accept_content=["json"],
+            broker_connection_retry=False,
+            broker_connection_timeout=_CONNECT_SECONDS,
+            broker_pool_limit=pool_size,
+            broker_transport_options=broker_transport_options() | _QUICK_FAILURE,
+            task_ignore_result=True,
+            task_publish_retry=False,
+            task_serializer="json",
+        )
+
+    def publish(self, queue: QueueName) -> bool:
+        """Send one hint; return whether the broker took it. A failure is logged, never raised."""
+        try:
+            self._celery.send_task(
+                CLASSIFY_TASK, kwargs=WorkHint(queue).to_kwargs(), queue=queue.value, retry=False, ignore_result=True
+            )
+        except (OperationalError, OSError) as error:
+            self._unsent.inc()
+            _log.warning("hint_unsent", queue=queue.value, reason=str(error))
+            return False
+        return True

@@ -1,0 +1,55 @@
+"""What the pages say about each error code, in words for people; translated where it is shown."""
+
+from typing import Final
+
+from flask_babel import lazy_gettext
+
+from web.i18n import gettext
+
+_SENTENCES: Final = {
+    "image_missing": lazy_gettext("No photo was chosen. Choose one, then send it."),
+    "image_empty": lazy_gettext("This file is empty. Choose another photo."),
+    "image_too_large": lazy_gettext("This file is too large. Send a smaller copy of the photo."),
+    "image_format_unsupported": lazy_gettext(
+        "This file is not a photo that can be read. Send a JPEG, PNG, WebP, BMP, TIFF or GIF picture."
+    ),
+    "image_too_small": lazy_gettext("This picture is too small to judge. Send the photo in its original size."),
+    "image_too_many_pixels": lazy_gettext("This picture has too many pixels. Send a scaled-down copy."),
+    "image_truncated": lazy_gettext("The end of this photo is missing. Copy the file again, then send it."),
+    "image_corrupt": lazy_gettext("This photo is damaged and cannot be read. Export it again, then send the copy."),
+    "image_rejected": lazy_gettext("This picture cannot be read. Try another one."),
+    "too_many_parts": lazy_gettext("Too many fields were sent at once. Send one photo."),
+    "invalid_request": lazy_gettext("This request cannot be understood. Send one photo from the start page."),
+    "idempotency_conflict": lazy_gettext("This photo was sent under a key that belongs to another one."),
+    "job_not_found": lazy_gettext("There is no such result: it never existed, was erased, or has expired."),
+    "unavailable": lazy_gettext("The service cannot work right now. Please try again in a moment."),
+    "job_store_unavailable": lazy_gettext(
+        "The service cannot take photos right now, and nothing was stored. Please try again in a moment."
+    ),
+    "storage_unavailable": lazy_gettext("The service cannot store photos right now. Please try again in a moment."),
+    "storage_full": lazy_gettext("The service has no room left for photos, and nothing was stored. Tell its operator."),
+    "job_failed": lazy_gettext("This photo could not be analysed, through no fault of yours."),
+    "stored_image_missing": lazy_gettext("The stored photo is gone. Please send it again."),
+    "poison": lazy_gettext("This photo stopped the analysis every time it was tried. Send another copy of it."),
+    "attempts_exhausted": lazy_gettext("The analysis did not succeed after several attempts. Please send it again."),
+    "inference_failed": lazy_gettext("The model could not compute an answer for this photo."),
+    "model_error": lazy_gettext("No model can answer right now. Please try again later."),
+    "model_not_found": lazy_gettext("No model is installed. Tell the operator of this service."),
+    "model_invalid": lazy_gettext("The installed model did not pass its check. Tell the operator of this service."),
+    "not_found": lazy_gettext("There is nothing at this address."),
+    "method_not_allowed": lazy_gettext("This address cannot be used in this way."),
+    "forbidden": lazy_gettext("This request came from another site and was refused."),
+    "internal_error": lazy_gettext("Something went wrong on our side. It has been noted; please try again."),
+}
+
+
+def known_codes() -> frozenset[str]:
+    """List the codes that have a sentence of their own."""
+    return frozenset(_SENTENCES)
+
+
+def sentence(code: str) -> str:
+    """Say in the reader's language what an error code means and what to do."""
+    if code not in _SENTENCES:
+        return gettext("This cannot be done.")
+    return str(_SENTENCES[code])

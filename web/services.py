@@ -1,0 +1,83 @@
+"""What the routes work with: one set of connections a process, made from the settings and found through the app."""
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from common.jobs.finished import FinishedJobs
+from common.jobs.store import JobStore
+from common.jobs.workers import WorkerRegister
+from common.model_store import ModelStore
+from common.redis_client import connect
+from common.settings import Settings
+from common.storage import Storage
+from web.metrics import WebMetrics
+from web.previews import Previews
+from web.publisher import Publisher
+from web.readiness import Readiness
+from web.submissions import Submissions
+from web.waiting import LongPolls
+
+_EXTENSION = "dentiq"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that a request may need."""
+
+    settings: Settings
+    store: JobStore
+    storage: Storage
+    workers: WorkerRegister
+    models: ModelStore
+    submissions: Submissions
+    previews: Previews
+    long_polls: LongPolls
+    readiness: Readiness
+    metrics: WebMetrics
+
+
+def build_services(settings: Settings) -> Services:
+    """Connect the parts; nothing is sent to Redis yet."""
+    client = connect(
+        settings.effective_job_store_url,
+        timeout_seconds=settings.redis_timeout_seconds,
+        max_connections=settings.redis_max_connections,
+    )
+    store = JobStore(client)
+    storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
+    workers = WorkerRegister(client)
+    metrics = WebMetrics(store, workers)
+    publisher = Publisher(
+        settings.redis_url.get_secret_value(), pool_size=settings.web_threads, unsent=metrics.hints_unsent
+    )
+    return Services(
+        settings=settings,
+        store=store,
+        storage=storage,
+        workers=workers,
+        models=ModelStore(settings.model_store_dir),
+        submissions=Submissions(settings, store, storage, publisher),
+        previews=Previews(store, storage),
+        # At least a quarter of the threads stays free for requests that do not wait.
+        long_polls=LongPolls(
+            store,
+            FinishedJobs(client, store),
+            slots=max(1, settings.web_threads * 3 // 4),
+            max_seconds=settings.max_wait_seconds,
+        ),
+        readiness=Readiness(client, workers),
+        metrics=metrics,
+    )
+
+
+def attach_services(app: Flask, services: Services) -> None:
+    """Let the routes of an app find its services."""
+    app.extensions[_EXTENSION] = services
+
+
+def services() -> Services:
+    """Find the services of the app that handles the current request."""
+    found = current_app.extensions[_EXTENSION]
+    assert isinstance(found, Services)  # noqa: S101  attach_services is the only writer; this tells the type checker
+    return found

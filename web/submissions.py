@@ -1,0 +1,89 @@
+"""Accepting an image: the steps from bytes to a durable job, in the one order in which a crash loses nothing."""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+
+from common.errors import IdempotencyConflictError, UnavailableError
+from common.images import inspect_image
+from common.jobs.record import Accepted, IdempotencyKey, Job, NewJob, new_job_id
+from common.jobs.store import JobStore
+from common.queues import QueueName
+from common.settings import Settings
+from common.storage import Storage, image_key
+from web.filenames import clean_filename
+from web.multipart import Upload
+from web.publisher import Publisher
+
+# An Idempotency-Key belongs to one kind of request: the same key on another kind is another key.
+_SCOPE = "jobs"
+
+
+@dataclass(frozen=True)
+class Submissions:
+    """Turn uploads into jobs."""
+
+    settings: Settings
+    store: JobStore
+    storage: Storage
+    publisher: Publisher
+
+    def submit(self, upload: Upload, *, idempotency_key: str | None = None) -> Job:
+        """Accept one image for a person who waits; when this returns, the job survives a crash of any part.
+
+        Args:
+            idempotency_key: As the sender chose it; a repetition answers the first request's job.
+
+        Raises:
+            ImageRejectedError: The bytes are no image that dentiq accepts.
+            IdempotencyConflictError: The key was used with another image or file name.
+            UnavailableError: Redis or the storage cannot take it now; nothing was accepted.
+            JobNotFoundError: A repetition whose first job has been erased.
+        """
+        info = inspect_image(upload.data, self.settings.image_limits)
+        job_id = new_job_id()
+        filename = clean_filename(upload.filename, fallback=f"image.{info.format.lower()}")
+        # From here on the sweeper erases the image unless a record comes to own it; Redis down ends it before a byte
+        # is stored.
+        self.store.announce_uploads([job_id], grace_seconds=self.settings.upload_grace_seconds)
+        self.storage.put(image_key(job_id), upload.data)
+        job = NewJob(id=job_id, queue=QueueName.INTERACTIVE, filename=filename)
+        accepted = self._create(job, _idempotency(idempotency_key, upload))
+        if accepted.replayed:
+            self._discard(job_id)
+        else:
+            self.publisher.publish(job.queue)
+        return self.store.get(accepted.job_ids[0])
+
+    def _create(self, job: NewJob, idempotency: IdempotencyKey | None) -> Accepted:
+        # After a connection error the record may exist all the same: the image stays, the sweeper decides by then.
+        life = self.settings.idempotency_hours * 3600
+        try:
+            return self.store.create([job], idempotency=idempotency, idempotency_seconds=int(life))
+        except IdempotencyConflictError:
+            self._discard(job.id)
+            raise
+
+    def _discard(self, job_id: str) -> None:
+        """Erase an image that no job will own; if that fails now, its announced erasure does it later."""
+        with suppress(UnavailableError):
+            self.storage.delete(image_key(job_id))
+            self.store.confirm_erased([job_id])
+
+
+def _idempotency(key: str | None, upload: Upload) -> IdempotencyKey | None:
+    if not key:
+        return None
+    # The lengths keep apart what concatenation would mix.
+    return IdempotencyKey(
+        key=_digest(_SCOPE.encode(), key.encode()),
+        body_digest=_digest(upload.data, (upload.filename or "").encode(errors="replace")),
+    )
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
