@@ -1,9 +1,10 @@
 """The Celery application: its configuration, its two tasks, and what happens when a process of it starts and stops."""
 
+import logging
 from typing import Any, Final
 
 from celery import Celery, signals
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from common.logging import configure_logging
 from common.messages import WorkHint
@@ -20,6 +21,9 @@ _TIME_LIMIT_SECONDS: Final = 120
 # Loading torch, CUDA and a network in a pool process may take this long on a cold disk; Celery's 4 s would kill it.
 _START_LIMIT_SECONDS: Final = 120
 
+# These write lines for every hint and every sweep, several a second; their warnings and errors stay.
+_LOGGERS_OF_EACH_TASK: Final = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
+
 
 def create_app(settings: Settings) -> Celery:
     """Make the application that workers, beat and Flower share; nothing is connected yet."""
@@ -30,14 +34,20 @@ def create_app(settings: Settings) -> Celery:
     def classify(**message: Any) -> None:
         process.drain(WorkHint.from_kwargs(message))
 
+    # A function of its own: Celery cannot make a task of a bound method.
+    def sweep() -> None:
+        process.sweep()
+
     app.task(classify, name=CLASSIFY_TASK)
-    app.task(process.sweep, name=SWEEP_TASK)
+    app.task(sweep, name=SWEEP_TASK)
     _connect_signals(settings, process)
     return app
 
 
 def _queue(name: str) -> Queue:
-    return Queue(name)  # type: ignore[no-untyped-call]  # kombu types its module, not this class
+    # Without an exchange of its own each queue would be bound to the default one and get every message.
+    exchange = Exchange(name, type="direct")  # type: ignore[no-untyped-call]  # kombu types its module, not these
+    return Queue(name, exchange, routing_key=name)  # type: ignore[no-untyped-call]
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -82,6 +92,8 @@ def _connect_signals(settings: Settings, process: PoolProcess) -> None:
 
     def log_our_way(**_: Any) -> None:
         configure_logging(level=settings.log_level, log_format=settings.log_format)
+        for chatty in _LOGGERS_OF_EACH_TASK:
+            logging.getLogger(chatty).setLevel(logging.WARNING)
 
     def check_before_the_pool_starts(**_: Any) -> None:
         refuse_unsafe_start(settings)

@@ -37,4 +37,5 @@ class Hints:
             kombu.exceptions.OperationalError: The broker does not answer.
         """
         with self._app.connection_for_read() as connection, connection.channel() as channel:
-            return int(channel.queue_declare(queue.value, passive=True).message_count)
+            # Not passive: an empty Redis list does not exist, and a passive look at it is an error.
+            return int(channel.queue_declare(queue.value).message_count)

@@ -1,0 +1,47 @@
+"""A real worker with a stand-in model of known answers and faults: `celery -A tests.fault_worker:app worker`."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import worker.process
+import worker.startup
+from common.errors import DentiqError
+from common.settings import Settings
+from worker.celery_app import create_app
+from worker.inference.prediction import Prediction
+
+LABELS = ("caries", "healthy")
+POISON = b"poison"
+
+# Long enough that a chunk of 25 can be hit in its midst, short enough for a quick test.
+_SECONDS_PER_IMAGE = 0.01
+
+
+class FaultPredictor:
+    """The first byte is the probability of caries in percent; POISON takes the process down as a kernel does."""
+
+    version = "fault"
+    labels = LABELS
+    runtime_name = "fault"
+    device_name = "cpu"
+
+    def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
+        return [self._answer(image) for image in images]
+
+    def _answer(self, image: bytes) -> Prediction:
+        if image == POISON:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(_SECONDS_PER_IMAGE)
+        return Prediction((image[0] / 100, 1 - image[0] / 100), "answered", 0.0, _SECONDS_PER_IMAGE)
+
+
+def _load(*_: Any, **__: Any) -> FaultPredictor:
+    return FaultPredictor()
+
+
+worker.process.load_predictor = _load  # type: ignore[assignment]
+worker.startup.ModelStore = lambda _folder: type("AnyModel", (), {"current": lambda _self: "fault"})()  # type: ignore[assignment,misc]
+app = create_app(Settings.from_env())

@@ -1,0 +1,100 @@
+"""A worker and a beat of the test's own on a Redis of its own, to be hit as hard as the test likes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.jobs.record import Job, JobStatus, NewJob, new_job_id
+from common.jobs.store import JobStore
+from common.jobs.workers import WorkerRegister
+from common.queues import QueueName
+from common.redis_client import connect
+from common.settings import Settings
+from common.storage import Storage, image_key
+from tests.waiting import wait_until
+
+_LEASE_SECONDS = 1.0
+
+
+class FaultBench:
+    """Redis, one worker of two pool processes, beat; and what a test does to them."""
+
+    def __init__(self, redis_server: Any, folder: Path) -> None:
+        self.redis_server = redis_server
+        self._environment = {
+            "DENTIQ_REDIS_URL": redis_server.url,
+            "DENTIQ_DATA_DIR": str(folder),
+            "DENTIQ_LEASE_SECONDS": str(_LEASE_SECONDS),
+            "DENTIQ_SWEEP_INTERVAL_SECONDS": "0.2",
+            "DENTIQ_BULK_CHUNK_SIZE": "25",
+        }
+        settings = Settings.from_env(self._environment)
+        self.client = connect(settings.effective_job_store_url, timeout_seconds=2, max_connections=8)
+        self.store = JobStore(self.client)
+        self.register = WorkerRegister(self.client)
+        self.storage = Storage(settings.effective_storage_url, fsync=False)
+        self._log = (folder / "celery.log").open("ab")
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.worker = self.start_worker()
+        self.beat = self._celery("beat")
+
+    def _celery(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "celery", "-A", "tests.fault_worker:app", *arguments]
+        process = subprocess.Popen(
+            command, env=os.environ | self._environment, stdout=self._log, stderr=self._log, start_new_session=True
+        )
+        self._processes.append(process)
+        return process
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        queues = "maintenance,interactive,bulk"
+        process = self._celery("worker", "--pool", "prefork", "--concurrency", "2", "--without-mingle", "-Q", queues)
+        wait_until(lambda: len(self.register.alive()) == 2, 40, what="two pool processes with a model")
+        return process
+
+    def submit(self, *images: bytes, queue: QueueName = QueueName.BULK) -> list[str]:
+        jobs = [NewJob(new_job_id(), queue, f"{number}.jpg") for number in range(len(images))]
+        for job, image in zip(jobs, images, strict=True):
+            self.storage.put(image_key(job.id), image)
+        self.store.create(jobs)  # the sweeper sends the hints: nobody else does here
+        return [job.id for job in jobs]
+
+    def pool_pids(self) -> list[int]:
+        return [int(worker.name.rpartition(":")[2]) for worker in self.register.alive()]
+
+    def ended(self, ids: list[str]) -> list[Job]:
+        """Wait for the end of jobs and return them."""
+
+        def all_ended() -> list[Job]:
+            jobs = [self.store.get(job_id) for job_id in ids]
+            return jobs if all(job.status.is_terminal for job in jobs) else []
+
+        return wait_until(all_ended, 60, what="the end of all jobs")
+
+    def assert_each_succeeded_once(self, ids: list[str]) -> None:
+        jobs = self.ended(ids)
+        assert {job.status for job in jobs} == {JobStatus.SUCCEEDED}
+        counts = self.store.counts()
+        assert counts["succeeded"] == counts["submitted"] == len(ids)
+        assert counts["label fault caries"] + counts.get("label fault healthy", 0) == len(ids)
+
+    def close(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._log.close()
+        self.client.close()
+
+
+@pytest.fixture
+def bench(make_redis: Callable[[], Any], tmp_path: Path) -> Iterator[FaultBench]:
+    made = FaultBench(make_redis(), tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,74 @@
+"""No accepted job is lost and none is counted twice, whatever dies: real Redis, real Celery, real signals."""
+
+import os
+import signal
+
+from common.jobs.record import JobStatus
+from common.queues import QueueName
+from tests.fault_worker import POISON
+from tests.waiting import wait_until
+
+FIFTY = [bytes([90])] * 50
+
+
+def _running_everywhere(bench) -> None:
+    wait_until(lambda: bench.store.running() == 50, what="both processes with a chunk of 25 in hand")
+
+
+def test_fifty_jobs_succeed_once_each_though_a_pool_process_is_killed(bench) -> None:
+    ids = bench.submit(*FIFTY)
+    _running_everywhere(bench)
+    os.kill(bench.pool_pids()[0], signal.SIGKILL)
+    bench.assert_each_succeeded_once(ids)
+    assert sum(bench.store.get(job_id).attempts == 2 for job_id in ids) == 25
+    wait_until(lambda: len(bench.register.alive()) == 2, 40, what="a new pool process")
+
+
+def test_fifty_jobs_succeed_once_each_though_the_whole_worker_is_killed(bench) -> None:
+    ids = bench.submit(*FIFTY)
+    _running_everywhere(bench)
+    os.killpg(bench.worker.pid, signal.SIGKILL)
+    bench.worker.wait()
+    wait_until(lambda: bench.register.alive() == [], what="an empty register")
+    bench.start_worker()
+    bench.assert_each_succeeded_once(ids)
+
+
+def test_fifty_jobs_succeed_once_each_though_a_process_sleeps_past_its_lease(bench) -> None:
+    ids = bench.submit(*FIFTY)
+    _running_everywhere(bench)
+    (sleeper, _) = bench.pool_pids()
+    os.kill(sleeper, signal.SIGSTOP)
+    bench.ended(ids)
+    os.kill(sleeper, signal.SIGCONT)
+    wait_until(lambda: sleeper in bench.pool_pids(), 20, what="the sleeper at work again")
+    late = bench.submit(bytes([90]))
+    bench.assert_each_succeeded_once(ids + late)
+
+
+def test_fifty_jobs_succeed_once_each_though_redis_is_killed(bench) -> None:
+    ids = bench.submit(*FIFTY)
+    _running_everywhere(bench)
+    bench.redis_server.kill()
+    bench.redis_server.start()
+    bench.assert_each_succeeded_once(ids)
+
+
+def test_a_stopping_worker_finishes_its_chunks_first(bench) -> None:
+    ids = bench.submit(*FIFTY)
+    _running_everywhere(bench)
+    bench.worker.send_signal(signal.SIGTERM)
+    assert bench.worker.wait(timeout=30) == 0
+    bench.assert_each_succeeded_once(ids)
+    assert {bench.store.get(job_id).attempts for job_id in ids} == {1}
+    assert bench.register.alive() == []
+
+
+def test_a_poison_image_fails_alone_and_the_worker_lives(bench) -> None:
+    poison, *neighbours = bench.submit(POISON, *[bytes([90])] * 9)
+    jobs = {job.id: job for job in bench.ended([poison, *neighbours])}
+    assert jobs[poison].status is JobStatus.FAILED
+    assert jobs[poison].error.code == "poison"
+    assert {jobs[job_id].status for job_id in neighbours} == {JobStatus.SUCCEEDED}
+    (later,) = bench.submit(bytes([90]), queue=QueueName.INTERACTIVE)
+    assert bench.ended([later])[0].status is JobStatus.SUCCEEDED
