@@ -1,0 +1,149 @@
+"""`make run` for real: ready, restarted, stopped, crashed and started again."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.fixtures.stack import LocalStack
+from tests.waiting import wait_until
+
+MakeStack = Callable[[], LocalStack]
+MakeImage = Callable[..., bytes]
+
+
+def submit(stack: LocalStack, image: bytes) -> str:
+    answer = httpx.post(f"{stack.base_url}/api/v1/jobs", files={"image": ("photo.jpg", image)}, timeout=10)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def job_status(stack: LocalStack, job_id: str) -> str:
+    return str(httpx.get(f"{stack.base_url}/api/v1/jobs/{job_id}", timeout=10).json()["status"])
+
+
+def kill_part(stack: LocalStack, name: str) -> int:
+    """Kill a part as the out-of-memory killer does, and return the number of its successor."""
+    before = stack.part_pid(name)
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: stack.part_pid(name) != before, 20, what=f"a successor of {name}")
+    return stack.part_pid(name)
+
+
+def test_it_names_the_addresses_of_everything_that_it_started(stack: LocalStack) -> None:
+    for address in (f"{stack.base_url}/", f"{stack.base_url}/api/docs", f"http://127.0.0.1:{stack.flower_port}/"):
+        assert f" {address}\n" in stack.output
+        answer = wait_until(lambda url=address: _answer(url), 20, what=address)
+        assert answer.status_code == 200
+
+
+def _answer(url: str) -> httpx.Response | None:
+    try:
+        return httpx.get(url, follow_redirects=True, timeout=10)
+    except httpx.TransportError:
+        return None
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="listening addresses are read from /proc")
+def test_every_part_listens_on_loopback_alone(stack: LocalStack) -> None:
+    everywhere = "00000000"
+    with Path("/proc/net/tcp").open(encoding="ascii") as table:
+        listening = {tuple(line.split()[1].split(":")) for line in table if line.split()[3] == "0A"}
+    for port in (stack.port, stack.redis_port, stack.flower_port):
+        assert (everywhere, f"{port:04X}") not in listening
+        assert ("0100007F", f"{port:04X}") in listening
+
+
+def test_a_second_launcher_on_the_same_data_is_refused(stack: LocalStack) -> None:
+    second = stack.launch("run")
+    assert second.returncode == 2
+    assert "runs already" in second.stderr
+    assert "make stop" in second.stderr
+    assert stack.is_ready()
+
+
+def test_a_taken_port_is_named_before_anything_starts(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", stack.flower_port))
+        holder.listen(1)
+        refused = stack.launch("run")
+    assert refused.returncode == 2
+    assert f"Port {stack.flower_port} for flower is taken" in refused.stderr
+    assert "DENTIQ_FLOWER_PORT" in refused.stderr
+    assert not (stack.data_dir / "log").exists()
+
+
+def test_a_wrong_setting_is_told_without_a_traceback(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.port = 99999
+    refused = stack.launch("run")
+    assert refused.returncode == 2
+    assert "DENTIQ_PORT is '99999'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_killed_part_runs_again_and_jobs_go_on(make_stack: MakeStack, make_image: MakeImage) -> None:
+    stack = make_stack()
+    stack.start()
+    for name in ("redis", "worker", "web", "beat", "flower"):
+        assert kill_part(stack, name)
+    wait_until(stack.is_ready, 45, what="readiness after every part was killed")
+    job_id = submit(stack, make_image(width=320, height=240))
+    wait_until(lambda: job_status(stack, job_id) == "succeeded", 30, what="the job's result")
+
+    ours = stack.processes()
+    assert ours
+    assert stack.stop(signal.SIGTERM) == 0
+    assert stack.processes() == set()
+    assert not any(_alive(pid) for pid in ours)
+
+
+def test_after_a_crash_it_comes_up_with_all_earlier_jobs(make_stack: MakeStack, make_image: MakeImage) -> None:
+    stack = make_stack()
+    stack.start()
+    job_ids = [submit(stack, make_image(width=100 + number, height=90)) for number in range(5)]
+    assert stack.process is not None
+    for pid in (stack.process.pid, *stack.processes()):
+        _kill(pid)
+    stack.process.wait()
+
+    started = time.monotonic()
+    stack.start()
+    assert time.monotonic() - started < 30  # 5 s alone; the machine is shared with other tests
+    for job_id in job_ids:
+        wait_until(lambda one=job_id: job_status(stack, one) == "succeeded", 40, what="an earlier job's result")
+
+    stopped = stack.launch("stop")
+    assert stopped.returncode == 0, stopped.stdout
+    assert stack.process.wait(timeout=10) == 0
+    assert stack.processes() == set()
+    assert "Nothing runs" in stack.launch("stop").stdout
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux tells a process of its parent's death")
+def test_a_killed_launcher_takes_everything_with_it(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.start()
+    assert stack.process is not None
+    stack.process.kill()
+    stack.process.wait()
+    wait_until(lambda: not stack.processes(), 60, what="the end of every part")
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _alive(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
