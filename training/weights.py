@@ -54,7 +54,10 @@ def load_backbone_weights(backbone: nn.Module, architecture: str, source: str) -
     if source == "random":
         return
     weights = _from_package(architecture) if source == "package" else _from_file(Path(source))
-    missing, unexpected = backbone.load_state_dict(dict(weights), strict=False)
+    try:
+        missing, unexpected = backbone.load_state_dict(dict(weights), strict=False)
+    except RuntimeError as error:
+        raise click.UsageError(f"The weights from {source} do not fit {architecture}: {error}") from error
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     unexpected = [name for name in unexpected if not name.startswith(("classifier", "head", "fc"))]
     if missing or unexpected:
