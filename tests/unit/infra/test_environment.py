@@ -30,3 +30,8 @@ def test_the_environment_beats_the_env_file(tmp_path: Path) -> None:
 
 def test_without_an_env_file_the_environment_stands_alone(tmp_path: Path) -> None:
     assert read_environment({"HOME": "/root"}, folder=tmp_path) == {"HOME": "/root"}
+
+
+def test_the_variable_of_the_client_is_no_setting_of_the_server(tmp_path: Path) -> None:
+    variables = read_environment({"DENTIQ_URL": "http://127.0.0.1:5000"}, folder=tmp_path)
+    assert settings_from(variables).port == 5000
