@@ -1,0 +1,130 @@
+"""The command `dentiq`: submit images, follow a job, list models. Exits with 0, 1 (some failed) or 2 (could not)."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from client.dentiq import DEFAULT_SERVER, Dentiq
+from client.errors import DentiqClientError, RequestRefusedError, StillRunningError
+from client.report import Submission, show_job, show_models, show_submissions
+
+SOME_FAILED = 1
+COULD_NOT_RUN = 2
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _shared_options(command: Command) -> Command:
+    """Give a command the options that all have."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+    return click.option(
+        "--server", envvar="DENTIQ_URL", default=DEFAULT_SERVER, show_default=True, help="Server; also DENTIQ_URL."
+    )(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Classify photographs of teeth and gums by visible pathology. It informs; it does not diagnose.
+
+    Exit status: 0 everything succeeded, 1 something failed or was refused, 2 the command could not run.
+    """
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--timeout", "timeout_seconds", default=300.0, show_default=True, help="Longest wait for results, in s.")
+@_shared_options
+def submit(images: tuple[Path, ...], *, server: str, as_json: bool, timeout_seconds: float) -> int:
+    """Submit IMAGES, wait for their results and print them."""
+    submissions: list[Submission] = []
+    try:
+        with Dentiq(server) as dentiq:
+            # All are submitted before the first is waited for, so that the workers are never idle.
+            for image in images:
+                submissions.append(_submit_one(dentiq, image))  # noqa: PERF401  each is kept, even if the next raises
+            for index, submission in enumerate(submissions):
+                submissions[index] = _wait_for(dentiq, submission, timeout_seconds=timeout_seconds)
+    finally:
+        # Also when the server went away half-way: what is known by then is worth showing.
+        if as_json:
+            _print_json([submission.as_json() for submission in submissions])
+        elif submissions:
+            show_submissions(Console(), submissions)
+    return 0 if all(submission.succeeded for submission in submissions) else SOME_FAILED
+
+
+def _submit_one(dentiq: Dentiq, image: Path) -> Submission:
+    try:
+        return Submission(str(image), job=dentiq.submit(image.read_bytes(), filename=image.name))
+    except OSError as error:
+        return Submission(str(image), error_code="file_unreadable", error_message=f"It cannot be read: {error}")
+    except RequestRefusedError as error:
+        return Submission(str(image), error_code=error.code, error_message=error.detail)
+
+
+def _wait_for(dentiq: Dentiq, submission: Submission, *, timeout_seconds: float) -> Submission:
+    if submission.job is None:
+        return submission
+    try:
+        job = dentiq.wait(submission.job.id, timeout_seconds=timeout_seconds)
+    except StillRunningError as error:
+        hint = f"{error} It goes on: dentiq status {submission.job.id}"
+        return Submission(submission.file, submission.job, "still_running", hint)
+    except RequestRefusedError as error:
+        return Submission(submission.file, submission.job, error.code, error.detail)
+    return Submission(submission.file, job, job.error_code, job.error_message)
+
+
+@cli.command()
+@click.argument("job_id", metavar="ID")
+@_shared_options
+def status(job_id: str, *, server: str, as_json: bool) -> int:
+    """Print what is known of the job ID."""
+    try:
+        with Dentiq(server) as dentiq:
+            job = dentiq.job(job_id)
+    except RequestRefusedError as error:
+        click.echo(f"{error.detail} ({error.code})", err=True)
+        return SOME_FAILED
+    if as_json:
+        _print_json(dict(job.raw))
+    else:
+        show_job(Console(), job)
+    return SOME_FAILED if job.status == "failed" else 0
+
+
+@cli.command()
+@_shared_options
+def models(*, server: str, as_json: bool) -> int:
+    """List the model versions and which of them serves."""
+    with Dentiq(server) as dentiq:
+        found = dentiq.models()
+    if as_json:
+        _print_json([dict(model.raw) for model in found])
+    else:
+        show_models(Console(), found)
+    return 0
+
+
+def _print_json(content: object) -> None:
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    try:
+        result = cli.main(args=arguments, prog_name="dentiq", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(COULD_NOT_RUN)
+    except click.Abort:
+        sys.exit(COULD_NOT_RUN)
+    except DentiqClientError as error:
+        click.echo(f"dentiq: {error}", err=True)
+        sys.exit(COULD_NOT_RUN)
+    sys.exit(result or 0)
