@@ -73,8 +73,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_proc_alive_timeout": _START_LIMIT_SECONDS,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        # The schedule is an interval in the settings: there is nothing for beat to remember in a file.
-        "beat_scheduler": "celery.beat:Scheduler",
+        "beat_scheduler": "worker.schedule:BoundedScheduler",
         "beat_max_loop_interval": settings.sweep_interval_seconds,
         "beat_schedule": {
             "sweep": {

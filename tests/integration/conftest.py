@@ -36,6 +36,7 @@ class FaultBench:
         }
         settings = Settings.from_env(self._environment)
         self.client = connect(settings.effective_job_store_url, timeout_seconds=2, max_connections=8)
+        self.broker = connect(redis_server.url, timeout_seconds=2, max_connections=2)
         self.store = JobStore(self.client)
         self.register = WorkerRegister(self.client)
         self.storage = Storage(settings.effective_storage_url, fsync=False)
@@ -65,6 +66,10 @@ class FaultBench:
         self.store.create(jobs)  # the sweeper sends the hints: nobody else does here
         return [job.id for job in jobs]
 
+    def looks_of_beat(self) -> int:
+        """How often beat has looked whether sweeps wait; nobody else asks for a list's length meanwhile."""
+        return int(self.broker.info("commandstats")["cmdstat_llen"]["calls"])
+
     def pool_pids(self) -> list[int]:
         return [int(worker.name.rpartition(":")[2]) for worker in self.register.alive()]
 
@@ -91,6 +96,7 @@ class FaultBench:
             process.wait()
         self._log.close()
         self.client.close()
+        self.broker.close()
 
 
 @pytest.fixture

@@ -72,3 +72,12 @@ def test_a_poison_image_fails_alone_and_the_worker_lives(bench) -> None:
     assert {jobs[job_id].status for job_id in neighbours} == {JobStatus.SUCCEEDED}
     (later,) = bench.submit(bytes([90]), queue=QueueName.INTERACTIVE)
     assert bench.ended([later])[0].status is JobStatus.SUCCEEDED
+
+
+def test_sweeps_do_not_pile_up_while_no_worker_runs(bench) -> None:
+    os.killpg(bench.worker.pid, signal.SIGKILL)
+    bench.worker.wait()
+    wait_until(lambda: bench.broker.llen("maintenance") == 2, what="the most sweeps that may wait")
+    looks = bench.looks_of_beat()
+    wait_until(lambda: bench.looks_of_beat() > looks + 5, what="more ticks of beat")
+    assert bench.broker.llen("maintenance") == 2
