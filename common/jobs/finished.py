@@ -15,6 +15,8 @@ from common.jobs.store import JobStore
 
 # A message lost while Redis was away costs a waiter at most this long: it looks for itself then.
 _LOOK_ANYWAY_SECONDS = 1.0
+# While there is no subscription yet (the first wait of a process, Redis just back) looking is all there is.
+_LOOK_UNSUBSCRIBED_SECONDS = 0.05
 
 
 class FinishedJobs:
@@ -29,6 +31,7 @@ class FinishedJobs:
         self._lock = threading.Lock()
         self._waiting: dict[str, list[threading.Event]] = defaultdict(list)
         self._listener: threading.Thread | None = None
+        self._subscribed = threading.Event()
 
     def wait(self, job_id: str, *, timeout_seconds: float) -> Job:
         """Return the job as soon as it has ended, or as it stands when the time is over.
@@ -45,7 +48,8 @@ class FinishedJobs:
                 left = deadline - monotonic()
                 if job.status.is_terminal or left <= 0:
                     return job
-                event.wait(min(left, _LOOK_ANYWAY_SECONDS))
+                pause = _LOOK_ANYWAY_SECONDS if self._subscribed.is_set() else _LOOK_UNSUBSCRIBED_SECONDS
+                event.wait(min(left, pause))
                 event.clear()
 
     @contextlib.contextmanager
@@ -66,13 +70,18 @@ class FinishedJobs:
     def _listen(self) -> None:
         """Wake waiters until Redis goes away; the next wait starts a new listener."""
         pubsub: Any = self._redis.pubsub
-        with contextlib.suppress(redis.RedisError), pubsub(ignore_subscribe_messages=True) as channel:
-            channel.subscribe(keys.FINISHED_CHANNEL)
-            # get_message with a timeout, not listen(): the socket timeout of the pool would end an idle listener.
-            while True:
-                message = channel.get_message(timeout=_LOOK_ANYWAY_SECONDS)
-                if message is not None:
-                    self._wake(message["data"].split())
+        try:
+            with contextlib.suppress(redis.RedisError), pubsub(ignore_subscribe_messages=True) as channel:
+                channel.subscribe(keys.FINISHED_CHANNEL)
+                # get_message with a timeout, not listen(): the socket timeout of the pool would end an idle listener.
+                # The first one returns when Redis has confirmed the subscription.
+                while True:
+                    message = channel.get_message(timeout=_LOOK_ANYWAY_SECONDS)
+                    self._subscribed.set()
+                    if message is not None:
+                        self._wake(message["data"].split())
+        finally:
+            self._subscribed.clear()
 
     def _wake(self, job_ids: list[str]) -> None:
         with self._lock:
