@@ -17,6 +17,10 @@ MAINTENANCE_QUEUE: Final = "maintenance"
 # Workers drain the queues in this order.
 CONSUMED_QUEUES: Final = (MAINTENANCE_QUEUE, QueueName.INTERACTIVE.value, QueueName.BULK.value)
 
+# A publisher may leave its hint out when more jobs than this wait: the hints of the earlier ones keep every worker
+# busy, and the sweeper adds what is missing. So the broker's lists stay short whatever the backlog.
+HINTED_DEPTH: Final = 256
+
 CLASSIFY_TASK: Final = "dentiq.classify"
 SWEEP_TASK: Final = "dentiq.sweep"
 
@@ -28,7 +32,10 @@ def broker_transport_options() -> dict[str, Any]:
     the time of one task, and kombu 5.7 restores within the interval instead of its default of minutes.
     """
     return {
+        # Queues in the order of CONSUMED_QUEUES, each with the one priority that dentiq uses (kombu's default is four
+        # lists a queue, all of them in every blocking read).
         "queue_order_strategy": "priority",
+        "priority_steps": [0],
         "visibility_timeout": 30,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
