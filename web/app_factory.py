@@ -7,10 +7,14 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from common.settings import Settings
+from web.api.docs import docs
 from web.api.health import health
 from web.api.jobs import jobs
 from web.api.models import models
 from web.i18n import register_languages
+from web.pages.language import language
+from web.pages.results import results
+from web.pages.uploads import uploads
 from web.problems import Problem, parameters_invalid, register_error_handlers
 from web.representation import DISCLAIMER
 from web.request_log import register_request_log
@@ -50,4 +54,6 @@ def create_app(settings: Settings) -> OpenAPI:
     register_languages(app)
     for api in (jobs, models, health):
         app.register_api(api)
+    for pages in (docs, uploads, results, language):
+        app.register_blueprint(pages)
     return app

@@ -24,7 +24,7 @@ _SENTENCES: Final = {
     "job_not_found": lazy_gettext("There is no such result: it never existed, was erased, or has expired."),
     "unavailable": lazy_gettext("The service cannot work right now. Please try again in a moment."),
     "job_store_unavailable": lazy_gettext(
-        "The service cannot take photos right now, and nothing was stored. Please try again in a moment."
+        "The service is interrupted right now, and nothing new was stored. Please try again in a moment."
     ),
     "storage_unavailable": lazy_gettext("The service cannot store photos right now. Please try again in a moment."),
     "storage_full": lazy_gettext("The service has no room left for photos, and nothing was stored. Tell its operator."),

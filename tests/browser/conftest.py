@@ -1,0 +1,92 @@
+"""A browser without a window, the web server as in production, and a worker that does as it is told."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.fake_worker import FakeWorker
+from tests.web_server import WebServer, web_settings
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "var" / "screenshots"
+
+# A slow machine needs seconds for a first paint; a page that needs more is broken.
+_TIMEOUT_MS = 15_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; its absence is a skip, in CI an error."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        message = "no Chromium on PATH (apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def web(redis_url: str, tmp_path: Path) -> Iterator[WebServer]:
+    """A running web server with an empty storage."""
+    server = WebServer(web_settings(redis_url=redis_url, folder=tmp_path))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def worker(web: WebServer) -> FakeWorker:
+    """A worker that is registered and works when the test says so."""
+    worker = FakeWorker(web.settings)
+    worker.be_alive()
+    return worker
+
+
+@pytest.fixture
+def open_page(browser: Browser, web: WebServer) -> Iterator[Callable[..., Page]]:
+    """Open an address of the server in a fresh browser context; errors in the console fail the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def open_(path: str = "/", **options: object) -> Page:
+        context = browser.new_context(base_url=web.url, **{"locale": "en-GB", **options})
+        contexts.append(context)
+        context.set_default_timeout(_TIMEOUT_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+        page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keep a picture of a page under var/screenshots."""
+
+    def take(page: Page, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def photo(make_image: Callable[..., bytes], tmp_path: Path) -> Path:
+    """A picture to send."""
+    path = tmp_path / "my tooth.jpg"
+    path.write_bytes(make_image(width=900, height=600))
+    return path

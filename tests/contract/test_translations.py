@@ -1,0 +1,83 @@
+"""Every text of the pages exists in every language, and the compiled catalogues are those of the sources."""
+
+import inspect
+import io
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from common import errors
+from web.i18n import LANGUAGES, TRANSLATIONS
+from web.pathology_texts import known_slugs, pathology_text
+from web.sentences import known_codes
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Errors that a page can show: those of a request, and those by which a job fails. The others stop a start.
+SHOWN = sorted(
+    kind.code
+    for kind in vars(errors).values()
+    if inspect.isclass(kind)
+    and issubclass(kind, errors.DentiqError)
+    and not issubclass(kind, errors.ConfigurationError)
+)
+
+
+def catalogue(language: str) -> Catalog:
+    with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as source:
+        return read_po(source, locale=language)
+
+
+@pytest.fixture(scope="module")
+def texts() -> set[str]:
+    """Every text that code and templates mark for translation."""
+    with (ROOT / "babel.cfg").open(encoding="utf-8") as mapping:
+        methods, options = parse_mapping_cfg(mapping)
+    found = extract_from_dir(ROOT, methods, options, keywords={"_": None, "gettext": None, "lazy_gettext": None})
+    return {message for _, _, message, *_ in found if isinstance(message, str)}
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+class TestCatalogue:
+    """One language beside English, in which the texts are written."""
+
+    def test_no_text_is_untranslated(self, texts: set[str], language: str) -> None:
+        translated = {message.id for message in catalogue(language) if message.string and not message.fuzzy}
+        assert texts, "nothing was extracted"
+        assert sorted(texts - translated) == []
+
+    def test_no_translation_is_left_over(self, texts: set[str], language: str) -> None:
+        assert sorted({message.id for message in catalogue(language) if message.id} - texts) == []
+
+    def test_placeholders_are_kept(self, language: str) -> None:
+        faults = [(message.id, fault) for message in catalogue(language) for fault in message.check()]
+        assert faults == []
+
+    def test_the_compiled_catalogue_is_the_one_of_the_source(self, language: str) -> None:
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue(language))
+        path = TRANSLATIONS / language / "LC_MESSAGES" / "messages.mo"
+        assert path.read_bytes() == compiled.getvalue(), "run: pybabel compile -d web/translations"
+
+
+def test_every_error_that_a_page_can_show_has_a_sentence() -> None:
+    assert sorted(set(SHOWN) - known_codes()) == []
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_label_with_a_text_has_it_in_every_language(language: str) -> None:
+    folder = ROOT / "web" / "pathologies"
+    assert [slug for slug in known_slugs() if not (folder / slug / f"info.{language}.md").exists()] == []
+
+
+def test_a_label_without_a_text_is_called_by_its_slug() -> None:
+    assert pathology_text("gum_recession", "fr").name == "Gum recession"
+
+
+def test_a_label_is_named_in_the_readers_language() -> None:
+    assert (pathology_text("caries", "en").name, pathology_text("caries", "fr").name) == ("Caries", "Carie")

@@ -1,0 +1,121 @@
+"""A job in the words and numbers of a reader's language: what the templates show, ready to print."""
+
+from dataclasses import dataclass
+
+from flask_babel import format_datetime, format_decimal
+
+from common.jobs.record import Job, JobStatus, Outcome
+from web.i18n import gettext
+from web.pathology_texts import PathologyText, pathology_text
+from web.representation import job_links
+from web.sentences import sentence
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One ranked label."""
+
+    name: str
+    probability: float
+    percent: str
+
+
+@dataclass(frozen=True)
+class JobView:
+    """Show one job.
+
+    Attributes:
+        no_worker: Whether it waits while no worker is alive.
+    """
+
+    job: Job
+    language: str
+    no_worker: bool
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.job.status.is_terminal
+
+    @property
+    def answered(self) -> bool:
+        """Whether the model gave a clear answer."""
+        return self.job.outcome is Outcome.ANSWERED
+
+    @property
+    def preview(self) -> str:
+        """Address of the picture."""
+        return job_links(self.job.id).preview
+
+    @property
+    def top(self) -> PathologyText | None:
+        """The most probable label."""
+        return pathology_text(self.job.predictions[0].label, self.language) if self.job.predictions else None
+
+    @property
+    def bars(self) -> list[Bar]:
+        """All labels, most probable first."""
+        return [
+            Bar(
+                name=pathology_text(prediction.label, self.language).name,
+                probability=prediction.probability,
+                percent=_percent(prediction.probability),
+            )
+            for prediction in self.job.predictions
+        ]
+
+    @property
+    def headline(self) -> str:
+        """Where the job stands, in one line; also what a screen reader announces."""
+        job = self.job
+        if job.status is JobStatus.SUCCEEDED:
+            return self._outcome_headline()
+        if job.status is JobStatus.QUEUED and job.position is not None:
+            return gettext("Waiting: place %(position)s in the queue", position=format_decimal(job.position))
+        return {
+            JobStatus.QUEUED: gettext("Waiting for the next attempt"),
+            JobStatus.RUNNING: gettext("The photo is being analysed"),
+            JobStatus.FAILED: gettext("This photo could not be analysed"),
+        }.get(job.status, gettext("This job was cancelled"))
+
+    @property
+    def failure(self) -> str:
+        """Why it failed and what to do."""
+        return sentence(self.job.error.code) if self.job.error else ""
+
+    @property
+    def timings(self) -> list[tuple[str, str]]:
+        """Name and length of each known part of the time."""
+        job = self.job
+        parts = [
+            (gettext("Waiting in the queue"), job.queue_seconds),
+            (gettext("Reading the picture"), job.decode_seconds),
+            (gettext("Computing the answer"), job.inference_seconds),
+            (gettext("Total"), job.total_seconds),
+        ]
+        return [(name, _duration(seconds)) for name, seconds in parts if seconds is not None]
+
+    @property
+    def submitted(self) -> str:
+        """When it was sent."""
+        return gettext("%(instant)s UTC", instant=format_datetime(self.job.submitted_at, "medium"))
+
+    def _outcome_headline(self) -> str:
+        if self.job.outcome is Outcome.NOT_DENTAL:
+            return gettext("This does not look like a photo of teeth or gums")
+        if self.job.outcome is Outcome.UNCERTAIN:
+            return gettext("No clear answer")
+        name = self.top.name if self.top else ""
+        percent = self.bars[0].percent if self.bars else ""
+        return gettext("%(name)s, %(percent)s", name=name, percent=percent)
+
+
+def _percent(probability: float) -> str:
+    # One decimal: the pattern of some languages rounds to whole percents.
+    return gettext("%(number)s%%", number=format_decimal(round(probability * 100, 1), "0.0"))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return gettext("%(number)s ms", number=format_decimal(round(seconds * 1000)))
+    return gettext("%(number)s s", number=format_decimal(round(seconds, 1)))

@@ -1,0 +1,53 @@
+"""The page of one job: its picture, where it stands, and what the model says of it."""
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from common.jobs.record import Job, JobStatus
+from web.erasure import erase_job
+from web.i18n import language_code
+from web.pages.job_view import JobView
+from web.services import services
+
+results = Blueprint("results", __name__)
+
+# A page asks again at once, and the server holds its question: 1 s at first, as most results take less, then longer
+# up to 5 s, after which a reader would take a dead server for a slow one. A result ends the hold at once.
+_FIRST_HOLD_SECONDS = 1.0
+_LONGEST_HOLD_SECONDS = 5.0
+_GROWTH = 1.5
+
+
+def hold_seconds(turn: int) -> float:
+    """Tell how long the server holds a page's question, by how often it has asked."""
+    return min(_LONGEST_HOLD_SECONDS, _FIRST_HOLD_SECONDS * _GROWTH ** min(turn, 10))
+
+
+@results.get("/jobs/<job_id>")
+def page(job_id: str) -> str:
+    """Show a job under the address that stays its own."""
+    job = services().store.get(job_id)
+    return render_template("job.html", view=job_view(job), turn=0)
+
+
+@results.get("/jobs/<job_id>/status")
+def status(job_id: str) -> Response:
+    """Answer the part of the page that changes, as soon as the job has ended or the hold is over."""
+    turn = max(0, request.args.get("turn", 0, type=int))
+    job, held = services().long_polls.get(job_id, wait_seconds=hold_seconds(turn))
+    pause = 0.0 if held else hold_seconds(turn)
+    return make_response(render_template("parts/status.html", view=job_view(job), turn=turn + 1, pause=pause))
+
+
+@results.post("/jobs/<job_id>/delete")
+def delete(job_id: str) -> Response:
+    """Erase a job for a reader, then lead to the start page."""
+    erase_job(services(), job_id)
+    return redirect(url_for("uploads.index", erased=1), code=303)
+
+
+def job_view(job: Job) -> JobView:
+    """Put a job into the words of the current reader."""
+    # Only a job that waits depends on workers being there.
+    no_worker = job.status is JobStatus.QUEUED and not services().workers.alive()
+    return JobView(job, language=language_code(), no_worker=no_worker)

@@ -1,0 +1,67 @@
+// What every page does: tell that scripts run, keep a poll alive, announce what changes, ask before erasing.
+(() => {
+  "use strict";
+
+  const FIRST_PAUSE_MS = 1000;
+  const LONGEST_PAUSE_MS = 5000;
+
+  document.documentElement.classList.add("scripted");
+
+  // A result page asks through htmx and stops by itself when the job has ended. htmx gives up after an error, so the next
+  // question is asked here, later each time, until the server answers again.
+  let pause = FIRST_PAUSE_MS;
+
+  const polls = (element) => element instanceof Element && element.matches("[data-poll]");
+
+  const askAgain = (event) => {
+    const element = event.detail.elt;
+    if (!polls(element)) return;
+    document.getElementById("connection").hidden = false;
+    setTimeout(() => element.isConnected && htmx.trigger(element, "ask-again"), pause);
+    pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5);
+  };
+
+  for (const fault of ["htmx:sendError", "htmx:timeout", "htmx:sendAbort"]) document.addEventListener(fault, askAgain);
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    if (!polls(requestConfig.elt)) return;
+    // Erased meanwhile: the sentence takes the place of the status, and with it the poll ends.
+    if (xhr.status === 404) event.detail.shouldSwap = true;
+    if (xhr.status >= 500 || xhr.status === 429) askAgain({ detail: { elt: requestConfig.elt } });
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const shown = document.getElementById("status");
+    if (polls(event.detail.requestConfig.elt)) {
+      pause = FIRST_PAUSE_MS;
+      document.getElementById("connection").hidden = true;
+    } else {
+      // A whole new content: readers by keyboard and ear go on at its heading.
+      document.querySelector("#main h1")?.focus();
+    }
+    announce(shown);
+  });
+
+  // The status is replaced at each answer; only a change is worth being read out.
+  const announce = (shown) => {
+    const region = document.getElementById("announcer");
+    const text = shown?.dataset.announce ?? "";
+    if (text && region.textContent !== text) region.textContent = text;
+  };
+
+  // The preview of a picture that cannot be decoded.
+  document.addEventListener("error", (event) => {
+    if (event.target.matches?.(".picture img, .chosen img")) event.target.hidden = true;
+  }, true);
+
+  document.addEventListener("submit", (event) => {
+    const dialog = document.getElementById(event.target.dataset.confirm ?? "");
+    if (!dialog || dialog.open) return;
+    event.preventDefault();
+    dialog.showModal();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.matches?.("dialog [data-close]")) event.target.closest("dialog").close();
+  });
+})();
