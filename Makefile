@@ -51,7 +51,7 @@ typecheck: $(INSTALLED) ## Check the types, strictly
 	$(BIN)/mypy
 
 bench: setup ## Measure the idle latency: submit to result seen by a polling client
-	$(BIN)/python tests/bench/idle_latency.py
+	$(BIN)/python -m tests.bench.idle_latency
 
 lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \
