@@ -18,10 +18,10 @@ EXPORTER_INSTALLED := $(EXPORTER_VENV)/.installed
 EXPORTER_PINS := infra/local/exporter-requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint fmt typecheck unit bench lock
+.PHONY: help setup run stop test lint fmt typecheck unit bench lock translations
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(EXPORTER_INSTALLED) ## Create the environments and install everything, pinned
 
@@ -56,6 +56,13 @@ bench: setup ## Measure the idle latency: submit to result seen by a polling cli
 lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \
 		--no-annotate --no-header --quiet --upgrade -o constraints.txt
+
+translations: $(INSTALLED) ## Collect the texts of the pages, and compile their translations
+	@mkdir -p var
+	$(BIN)/pybabel --quiet extract -F babel.cfg -k lazy_gettext --no-location --sort-output -o var/messages.pot .
+	$(BIN)/pybabel --quiet update -i var/messages.pot -d web/translations --no-fuzzy-matching --ignore-obsolete \
+		--ignore-pot-creation-date --width=120
+	$(BIN)/pybabel --quiet compile -d web/translations
 
 # A stamp is written last, so an interrupted set-up is taken up again by the next call.
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt

@@ -1,0 +1,63 @@
+"""What the documents tell a reader to type or to open exists."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from client.cli import cli
+from common.settings import ENV_PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+NOT_SETTINGS = {"DENTIQ_URL"}
+
+
+@pytest.fixture(params=DOCUMENTS)
+def document(request: pytest.FixtureRequest) -> str:
+    return (ROOT / request.param).read_text(encoding="utf-8")
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_every_make_target_in_it_exists(document: str) -> None:
+    named = set(re.findall(r"(?:`|^ {4})make(?: PYTHON=\S+)? ([a-z]+)", document, re.MULTILINE))
+    assert named <= targets()
+
+
+def test_every_module_to_run_in_it_exists(document: str) -> None:
+    named = set(re.findall(r"python -m ([a-z_.]+)", document))
+    assert [name for name in named if importlib.util.find_spec(name) is None] == []
+
+
+def test_every_command_of_the_client_in_it_exists(document: str) -> None:
+    named = set(re.findall(r"bin/dentiq ([a-z]+)", document))
+    assert named <= set(cli.commands)
+
+
+def test_every_setting_in_it_exists(document: str) -> None:
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+    assert set(re.findall(rf"\b{ENV_PREFIX}[A-Z_]*[A-Z]\b", document)) <= known
+
+
+def test_every_file_that_it_links_to_exists(document: str) -> None:
+    linked = {link for link in re.findall(r"\]\(([^)#]+)", document) if "://" not in link}
+    assert [link for link in linked if not (ROOT / link).exists()] == []
+
+
+def test_every_path_in_code_marks_of_it_exists(document: str) -> None:
+    folders = ("common", "web", "worker", "training", "client", "infra", "tests", "docs", "model_store")
+    named = re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]*)`", document)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_documents_name_no_path_of_one_machine(document: str) -> None:
+    assert re.findall(r"(?<![\w.])/(?:home|work|root|Users|tmp)/\S*", document) == []
+
+
+def test_help_lists_every_target() -> None:
+    described = set(re.findall(r"^([a-z]+):.*## \S", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert described == targets()
