@@ -10,6 +10,8 @@ from common.queues import CONSUMED_QUEUES
 from common.settings import Settings
 
 _CELERY = ("-m", "celery", "-A", "worker.app:app")
+# Observers never take a core from the parts that they observe, nor from their start.
+_OBSERVER = ("nice", "-n", "10")
 _EXPORTER_ENTRY = "from src.cli import cli; cli(auto_envvar_prefix='CE')"
 
 
@@ -99,7 +101,7 @@ def _exporter(settings: Settings, python: Path) -> Part:
     address = ("--host", "127.0.0.1", "--port", str(settings.exporter_port), "--retry-interval", "5")
     return Part(
         name="exporter",
-        command=(str(python), "-c", _EXPORTER_ENTRY, *address),
+        command=(*_OBSERVER, str(python), "-c", _EXPORTER_ENTRY, *address),
         stop_rank=20,
         stop_seconds=5,
         listener=Listener("127.0.0.1", settings.exporter_port, "DENTIQ_EXPORTER_PORT"),
@@ -118,7 +120,7 @@ def _flower(settings: Settings) -> Part:
     )
     return Part(
         name="flower",
-        command=(sys.executable, *_CELERY, "flower", *options),
+        command=(*_OBSERVER, sys.executable, *_CELERY, "flower", *options),
         stop_rank=30,
         stop_seconds=5,
         listener=Listener("127.0.0.1", settings.flower_port, "DENTIQ_FLOWER_PORT"),
@@ -136,8 +138,18 @@ def _worker(settings: Settings, *, cores: int) -> Part:
         stop_rank=40,
         # SIGTERM lets the tasks under way end: above the time of a full bulk chunk on one slow core.
         stop_seconds=40,
-        environment=_compute_environment(settings),
+        environment={
+            **_compute_environment(settings),
+            "PROMETHEUS_MULTIPROC_DIR": str(settings.data_dir / "metrics" / "worker"),
+        },
+        listener=_worker_listener(settings),
     )
+
+
+def _worker_listener(settings: Settings) -> Listener | None:
+    if not settings.worker_metrics_port:
+        return None
+    return Listener(settings.worker_metrics_bind, settings.worker_metrics_port, "DENTIQ_WORKER_METRICS_PORT")
 
 
 def _compute_environment(settings: Settings) -> dict[str, str]:

@@ -38,7 +38,8 @@ def test_no_secret_stands_in_a_command_line_or_in_the_supervisor_file() -> None:
 def test_redis_flower_and_exporter_listen_on_loopback_whatever_the_web_does() -> None:
     parts = parts_by_name(Settings(data_dir=Path("/data"), web_bind="0.0.0.0"))
     hosts = {name: part.listener.host for name, part in parts.items() if part.listener}
-    assert hosts == {"redis": "127.0.0.1", "flower": "127.0.0.1", "exporter": "127.0.0.1", "web": "0.0.0.0"}
+    inside = dict.fromkeys(("redis", "flower", "exporter", "worker"), "127.0.0.1")
+    assert hosts == {**inside, "web": "0.0.0.0"}
     assert "--address=127.0.0.1" in parts["flower"].command
     assert parts["exporter"].command[-5:-2] == ("127.0.0.1", "--port", "9808")
 
@@ -68,3 +69,8 @@ def test_only_eager_torch_keeps_its_memory() -> None:
 def test_all_that_write_to_redis_wait_for_it() -> None:
     waiting = {name for name, part in parts_by_name().items() if part.needs_redis}
     assert waiting == {"web", "beat", "worker", "flower", "exporter"}
+
+
+def test_only_the_observers_give_way_to_the_rest() -> None:
+    giving_way = {name for name, part in parts_by_name().items() if part.command[0] == "nice"}
+    assert giving_way == {"flower", "exporter"}
