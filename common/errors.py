@@ -13,7 +13,9 @@
     |   |   `-- ImageCorruptError          the decoder gave up
     |   |-- TooManyPartsError          a form with more parts than allowed
     |   |-- IdempotencyConflictError   a used Idempotency-Key with another body
-    |   `-- JobNotFoundError           no job under this id (never made, erased, or past retention)
+    |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
+    |   |-- BatchNotFoundError           no batch under this id
+    |   `-- BatchClosedError             the batch was cancelled and takes no more images
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
     |   |-- StorageUnavailableError        the storage does not answer
@@ -153,6 +155,22 @@ class JobNotFoundError(InvalidRequestError):
     code = "job_not_found"
     http_status = 404
     title = "Job not found"
+
+
+class BatchNotFoundError(InvalidRequestError):
+    """No batch is stored under this id."""
+
+    code = "batch_not_found"
+    http_status = 404
+    title = "Batch not found"
+
+
+class BatchClosedError(InvalidRequestError):
+    """The batch was cancelled and takes no more images."""
+
+    code = "batch_closed"
+    http_status = 409
+    title = "Batch closed"
 
 
 class UnavailableError(DentiqError):

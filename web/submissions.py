@@ -4,14 +4,15 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import IdempotencyConflictError, UnavailableError
-from common.images import inspect_image
+from common.errors import IdempotencyConflictError, ImageRejectedError, UnavailableError
+from common.images import ImageInfo, inspect_image
 from common.jobs.record import Accepted, IdempotencyKey, Job, NewJob, new_job_id
 from common.jobs.store import JobStore
-from common.queues import QueueName
+from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
 from common.storage import Storage, image_key
 from web.filenames import clean_filename
+from web.metrics import WebMetrics
 from web.multipart import Upload
 from web.publisher import Publisher
 
@@ -27,6 +28,7 @@ class Submissions:
     store: JobStore
     storage: Storage
     publisher: Publisher
+    metrics: WebMetrics
 
     def submit(self, upload: Upload, *, idempotency_key: str | None = None) -> Job:
         """Accept one image for a person who waits; when this returns, the job survives a crash of any part.
@@ -40,7 +42,7 @@ class Submissions:
             UnavailableError: Redis or the storage cannot take it now; nothing was accepted.
             JobNotFoundError: A repetition whose first job has been erased.
         """
-        info = inspect_image(upload.data, self.settings.image_limits)
+        info = self._inspect(upload)
         job_id = new_job_id()
         filename = clean_filename(upload.filename, fallback=f"image.{info.format.lower()}")
         # From here on the sweeper erases the image unless a record comes to own it; Redis down ends it before a byte
@@ -48,21 +50,38 @@ class Submissions:
         self.store.announce_uploads([job_id], grace_seconds=self.settings.upload_grace_seconds)
         self.storage.put(image_key(job_id), upload.data)
         job = NewJob(id=job_id, queue=QueueName.INTERACTIVE, filename=filename)
-        accepted = self._create(job, _idempotency(idempotency_key, upload))
+        accepted = self._create(job, self._idempotency(idempotency_key, upload))
         if accepted.replayed:
             self._discard(job_id)
-        else:
+        elif accepted.depth <= HINTED_DEPTH:
             self.publisher.publish(job.queue)
         return self.store.get(accepted.job_ids[0])
 
+    def _inspect(self, upload: Upload) -> ImageInfo:
+        try:
+            info = inspect_image(upload.data, self.settings.image_limits)
+        except ImageRejectedError:
+            self.metrics.count_upload(size=len(upload.data), accepted=False)
+            raise
+        self.metrics.count_upload(size=len(upload.data), accepted=True)
+        return info
+
     def _create(self, job: NewJob, idempotency: IdempotencyKey | None) -> Accepted:
         # After a connection error the record may exist all the same: the image stays, the sweeper decides by then.
-        life = self.settings.idempotency_hours * 3600
         try:
-            return self.store.create([job], idempotency=idempotency, idempotency_seconds=int(life))
+            return self.store.create([job], idempotency=idempotency)
         except IdempotencyConflictError:
             self._discard(job.id)
             raise
+
+    def _idempotency(self, key: str | None, upload: Upload) -> IdempotencyKey | None:
+        if not key:
+            return None
+        return IdempotencyKey(
+            key=_digest(_SCOPE.encode(), key.encode()),
+            body_digest=_digest(upload.data, (upload.filename or "").encode(errors="replace")),
+            life_seconds=self.settings.idempotency_hours * 3600,
+        )
 
     def _discard(self, job_id: str) -> None:
         """Erase an image that no job will own; if that fails now, its announced erasure does it later."""
@@ -71,18 +90,9 @@ class Submissions:
             self.store.confirm_erased([job_id])
 
 
-def _idempotency(key: str | None, upload: Upload) -> IdempotencyKey | None:
-    if not key:
-        return None
-    # The lengths keep apart what concatenation would mix.
-    return IdempotencyKey(
-        key=_digest(_SCOPE.encode(), key.encode()),
-        body_digest=_digest(upload.data, (upload.filename or "").encode(errors="replace")),
-    )
-
-
 def _digest(*parts: bytes) -> str:
     digest = hashlib.sha256()
+    # The lengths keep apart what concatenation would mix.
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from structlog import get_logger
 
 from common.errors import JobStoreUnavailableError, ModelError, UnavailableError
+from common.jobs.batches import BatchStore
 from common.jobs.record import WorkerInfo
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -23,7 +24,7 @@ from worker.chunk import ChunkWork, RetryPolicy
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.inference.predictor import load_predictor
-from worker.sweeper import Sweeper
+from worker.sweeper import Sweeper, SweepRules
 
 log = get_logger(__name__)
 
@@ -67,13 +68,8 @@ class PoolProcess:
         self._store = JobStore(client)
         self._register = WorkerRegister(client)
         self._storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
-        self._sweeper = Sweeper(
-            self._store,
-            self._storage,
-            max_attempts=settings.max_attempts,
-            retention_hours=settings.retention_hours,
-            limits=self._limits,
-        )
+        rules = SweepRules(settings.max_attempts, settings.retention_hours, self._limits)
+        self._sweeper = Sweeper(self._store, BatchStore(client), self._storage, rules)
         self._serve()
 
     def stop(self) -> None:

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from structlog import get_logger
 
+from common.jobs.batches import BatchStore
 from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.storage import Storage, image_key, preview_key
@@ -19,29 +21,37 @@ _MOST_HINTS: Final = 64
 _PORTIONS: Final = 10
 
 
+@dataclass(frozen=True)
+class SweepRules:
+    """What the sweeper goes by.
+
+    Attributes:
+        max_attempts: Attempts after which a job that lost its worker ends as failed.
+        retention_hours: Age at which finished jobs are erased.
+        chunk_sizes: Jobs that one hint sees done, by queue.
+    """
+
+    max_attempts: int
+    retention_hours: float
+    chunk_sizes: Mapping[QueueName, int]
+
+
 class Sweeper:
     """Repair the job store and erase old images; any number may run at once, each step being atomic and idempotent."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        storage: Storage,
-        *,
-        max_attempts: int,
-        retention_hours: float,
-        limits: Mapping[QueueName, int],
-    ) -> None:
+    def __init__(self, store: JobStore, batches: BatchStore, storage: Storage, rules: SweepRules) -> None:
         self._store = store
+        self._batches = batches
         self._storage = storage
-        self._max_attempts = max_attempts
-        self._retention_hours = retention_hours
-        self._limits = limits
+        self._rules = rules
 
     def repair(self) -> None:
-        """Take jobs back from workers that fell silent, and wake postponed ones."""
-        done = self._store.repair(max_attempts=self._max_attempts)
+        """Take jobs back from workers that fell silent, wake postponed ones, complete the closing of batches."""
+        done = self._store.repair(max_attempts=self._rules.max_attempts)
         if done.requeued or done.poisoned:
             log.warning("leases_expired", requeued=done.requeued, poisoned=done.poisoned)
+        for batch_id in self._batches.closing():
+            self._batches.finish_closing(batch_id)
 
     def missing_hints(self, queue: QueueName, *, waiting: Callable[[QueueName], int]) -> int:
         """Tell how many hints a queue's backlog lacks; a hint may be lost with its publisher or its broker.
@@ -52,13 +62,13 @@ class Sweeper:
         depth = self._store.depth(queue)
         if not depth:
             return 0
-        wanted = min(math.ceil(depth / self._limits[queue]), _MOST_HINTS)
+        wanted = min(math.ceil(depth / self._rules.chunk_sizes[queue]), _MOST_HINTS)
         return max(0, wanted - waiting(queue))
 
     def erase(self) -> None:
         """Erase records past retention, then the images and previews that no record owns any more."""
         for _ in range(_PORTIONS):
-            if not self._store.retire(retention_hours=self._retention_hours):
+            if not self._store.retire(retention_hours=self._rules.retention_hours):
                 break
         if job_ids := self._store.due_erasures():
             for job_id in job_ids:

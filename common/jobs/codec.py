@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Final
 
-from common.jobs.record import Failure, Job, JobError, JobStatus, Outcome, Prediction, Success
+from common.jobs import keys
+from common.jobs.record import Failure, IdempotencyKey, Job, JobError, JobStatus, Outcome, Prediction, Success
 from common.queues import QueueName
 
 MICROSECONDS: Final = 1_000_000
@@ -24,6 +25,13 @@ def decode_predictions(text: str, labels: Sequence[str]) -> tuple[Prediction, ..
     probabilities = [int(steps) / _PROBABILITY_STEPS for steps in text.split(",")] if text else []
     ranked = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
     return tuple(Prediction(label, probability) for label, probability in ranked)
+
+
+def encode_idempotency(idempotency: IdempotencyKey | None) -> tuple[str, str, int]:
+    """Write a key as the three values that the submitting scripts take; an empty name stands for none."""
+    if idempotency is None:
+        return ("", "", 0)
+    return (keys.IDEMPOTENCY + idempotency.key, idempotency.body_digest, int(idempotency.life_seconds))
 
 
 def encode_success(success: Success) -> list[str | int]:
@@ -64,8 +72,8 @@ def decode_job(job_id: str, record: Mapping[str, str], *, labels: Sequence[str],
         submitted_at=_instant(record["submitted"]),
         position=position,
         batch_id=record.get("batch"),
-        started_at=_optional_instant(record.get("started")),
-        finished_at=_optional_instant(record.get("finished")),
+        started_at=decode_instant(record.get("started")),
+        finished_at=decode_instant(record.get("finished")),
         model_version=record.get("version"),
         outcome=Outcome(record["outcome"]) if "outcome" in record else None,
         predictions=decode_predictions(record.get("probabilities", ""), labels),
@@ -80,7 +88,8 @@ def _instant(text: str) -> datetime:
     return datetime.fromtimestamp(seconds, tz=timezone.utc).replace(microsecond=microseconds)
 
 
-def _optional_instant(text: str | None) -> datetime | None:
+def decode_instant(text: str | None) -> datetime | None:
+    """Read an instant, if there is one; UTC."""
     return None if text is None else _instant(text)
 
 

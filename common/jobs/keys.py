@@ -19,8 +19,11 @@ HOUR: Final = PREFIX + "hour:"
 HOURS: Final = PREFIX + "hours"
 # hash: totals since the store was made; see COUNT_* below
 COUNTS: Final = PREFIX + "counts"
-# hash a batch: counts by status and label
+# hash a batch: its name and state, and counts by status, label and outcome; list a batch: its job ids as submitted
 BATCH: Final = PREFIX + "batch:"
+BATCH_JOBS: Final = PREFIX + "batchjobs:"
+# hash: batches whose jobs are being cancelled or erased, until the last portion is done
+CLOSING: Final = PREFIX + "closing"
 # hash: model version -> JSON list of its labels, kept as long as results may name the version
 LABELS: Final = PREFIX + "labels"
 # set of worker names; string a worker with a time to live

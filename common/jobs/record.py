@@ -49,13 +49,11 @@ class NewJob:
     Attributes:
         id: From `new_job_id`; also names the stored image.
         filename: As the sender called it; shown, never used in a path.
-        batch_id: The batch that it belongs to, if any.
     """
 
     id: str
     queue: QueueName
     filename: str
-    batch_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -172,10 +170,12 @@ class IdempotencyKey:
     Attributes:
         key: As the sender chose it.
         body_digest: Tells a repetition from another request under the same key.
+        life_seconds: How long it is remembered.
     """
 
     key: str
     body_digest: str
+    life_seconds: float = 86400
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,18 @@ class Accepted:
     job_ids: tuple[str, ...]
     replayed: bool
     depth: int
+
+
+@dataclass(frozen=True)
+class BatchMembership:
+    """The batch that jobs are submitted to.
+
+    Attributes:
+        life_seconds: How long the batch is kept after its last submission.
+    """
+
+    batch_id: str
+    life_seconds: float
 
 
 @dataclass(frozen=True)

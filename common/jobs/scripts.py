@@ -5,7 +5,19 @@ from typing import Any
 
 import redis
 
-NAMES = ("create", "claim", "finish", "renew", "postpone", "repair", "erase", "retire")
+NAMES = (
+    "create",
+    "claim",
+    "finish",
+    "renew",
+    "postpone",
+    "repair",
+    "erase",
+    "retire",
+    "create_batch",
+    "close_batch",
+    "sweep_batch",
+)
 
 
 class Scripts:

@@ -6,9 +6,20 @@ from typing import Any, Final
 import orjson
 import redis
 
-from common.errors import IdempotencyConflictError, JobNotFoundError, PoisonJobError
+from common.errors import JobNotFoundError, PoisonJobError
 from common.jobs import codec, keys
-from common.jobs.record import Accepted, Claim, Failure, IdempotencyKey, Job, NewJob, Repair, Success
+from common.jobs.record import (
+    Accepted,
+    BatchMembership,
+    Claim,
+    Failure,
+    IdempotencyKey,
+    Job,
+    NewJob,
+    Repair,
+    Success,
+)
+from common.jobs.refusals import raise_refusal
 from common.jobs.scripts import Scripts
 from common.queues import QueueName
 from common.redis_client import redis_errors_translated
@@ -38,28 +49,32 @@ class JobStore:
             self._redis.zadd(keys.ERASURES, dict.fromkeys(job_ids, due))
 
     def create(
-        self, jobs: Sequence[NewJob], *, idempotency: IdempotencyKey | None = None, idempotency_seconds: float = 86400
+        self,
+        jobs: Sequence[NewJob],
+        *,
+        batch: BatchMembership | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> Accepted:
         """Make records of stored images and queue them, all or none.
 
         Args:
             jobs: All of one queue.
+            batch: The batch that they join.
             idempotency: Given again with the same digest, it makes nothing and answers the first request's jobs.
 
         Raises:
             IdempotencyConflictError: The key was used with another digest.
+            BatchNotFoundError: There is no such batch.
+            BatchClosedError: The batch takes no more images.
         """
         (queue,) = {job.queue for job in jobs}
-        header: list[str | int] = ["", "", 0, queue.value]
-        if idempotency is not None:
-            header[:3] = [keys.IDEMPOTENCY + idempotency.key, idempotency.body_digest, int(idempotency_seconds)]
-        fields = [value for job in jobs for value in (job.id, job.filename, job.batch_id or "")]
+        membership = (batch.batch_id, int(batch.life_seconds)) if batch else ("", 0)
+        fields = [value for job in jobs for value in (job.id, job.filename)]
         with redis_errors_translated():
-            verdict, depth, *job_ids = self._scripts.call("create", *header, *fields)
-        if verdict == "conflict":
-            raise IdempotencyConflictError(
-                "This Idempotency-Key was sent before with another body; send the same body, or a new key."
+            verdict, depth, *job_ids = self._scripts.call(
+                "create", *codec.encode_idempotency(idempotency), queue.value, *membership, *fields
             )
+        raise_refusal(verdict)
         return Accepted(tuple(job_ids), replayed=verdict == "replayed", depth=depth)
 
     # Reading
@@ -70,19 +85,31 @@ class JobStore:
         Raises:
             JobNotFoundError: There is no such job: never made, erased, or past its retention.
         """
+        (job,) = self.read_many([job_id])
+        if job is None:
+            raise JobNotFoundError(f"There is no job {job_id!r}: it never was, was erased, or is past its retention.")
+        return job
+
+    def read_many(self, job_ids: Sequence[str]) -> list[Job | None]:
+        """Read jobs in one round trip; None stands for a job that there is not."""
+        width = 1 + len(QueueName)
         with redis_errors_translated():
             pipe = self._redis.pipeline(transaction=False)
-            pipe.hgetall(keys.JOB + job_id)
-            for queue in QueueName:
-                pipe.zrank(keys.QUEUE + queue.value, job_id)
-            record, *ranks = pipe.execute()
-            if not record:
-                raise JobNotFoundError(
-                    f"There is no job {job_id!r}: it never was, was erased, or is past its retention."
-                )
-            position = next((rank + 1 for rank in ranks if rank is not None), None)
-            labels = self._labels_of(record.get("version"))
-        return codec.decode_job(job_id, record, labels=labels, position=position)
+            for job_id in job_ids:
+                pipe.hgetall(keys.JOB + job_id)
+                for queue in QueueName:
+                    pipe.zrank(keys.QUEUE + queue.value, job_id)
+            replies = pipe.execute()
+            return [
+                self._decode(job_id, *replies[start : start + width])
+                for job_id, start in zip(job_ids, range(0, len(replies), width), strict=True)
+            ]
+
+    def _decode(self, job_id: str, record: Mapping[str, str], *ranks: int | None) -> Job | None:
+        if not record:
+            return None
+        position = next((rank + 1 for rank in ranks if rank is not None), None)
+        return codec.decode_job(job_id, record, labels=self._labels_of(record.get("version")), position=position)
 
     def depth(self, queue: QueueName) -> int:
         """Count the jobs that wait in a queue."""
@@ -100,17 +127,15 @@ class JobStore:
         with redis_errors_translated():
             return int(self._redis.zcard(keys.RUNNING))
 
+    def delayed(self) -> int:
+        """Count the jobs that wait for their next attempt."""
+        with redis_errors_translated():
+            return int(self._redis.zcard(keys.DELAYED))
+
     def counts(self) -> Mapping[str, int]:
         """Read the totals since the store was made: `submitted`, terminal statuses, `label <version> <label>`, ..."""
-        return self._read_counts(keys.COUNTS)
-
-    def batch_counts(self, batch_id: str) -> Mapping[str, int]:
-        """Read a batch's counts by status and label, in one step whatever its size."""
-        return self._read_counts(keys.BATCH + batch_id)
-
-    def _read_counts(self, key: str) -> Mapping[str, int]:
         with redis_errors_translated():
-            counts: Any = self._redis.hgetall(key)
+            counts: Any = self._redis.hgetall(keys.COUNTS)
         return {name: int(count) for name, count in counts.items()}
 
     # Work

@@ -1,17 +1,16 @@
--- Cancels a job that has not ended and erases its record; its image becomes due for erasure in the same step.
--- ARGV: id. Returns 1, or 0 when there is no such job.
+-- Cancels jobs that have not ended and erases their records; their images become due for erasure in the same step.
+-- ARGV: ids. Returns how many there were.
 
-local id = ARGV[1]
-local record = redis.call('HMGET', job_key(id), 'status', 'queue', 'batch')
-local status = record[1]
-if not status then return 0 end
-
-if status == 'queued' or status == 'running' then
-    redis.call('ZREM', queue_key(record[2]), id)
-    redis.call('ZREM', DELAYED, id)
-    finish_job(id, status, 'cancelled', record[3], {})
-    announce({id})
+local erased = 0
+local ended = {}
+for _, id in ipairs(ARGV) do
+    local record = redis.call('HMGET', job_key(id), 'status', 'queue', 'batch')
+    if record[1] then
+        if cancel_job(id, record[1], record[2], record[3]) then ended[#ended + 1] = id end
+        redis.call('DEL', job_key(id))
+        redis.call('ZADD', ERASURES, NOW, id)
+        erased = erased + 1
+    end
 end
-redis.call('DEL', job_key(id))
-redis.call('ZADD', ERASURES, NOW, id)
-return 1
+announce(ended)
+return erased

@@ -22,7 +22,7 @@ for i = 1, #ARGV, 9 do
         })
         redis.call('HINCRBY', COUNTS, 'outcome ' .. version .. ' ' .. outcome, 1)
         redis.call('HINCRBY', COUNTS, 'label ' .. version .. ' ' .. label, 1)
-        if batch then
+        if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
             redis.call('HINCRBY', batch_key(batch), 'outcome ' .. outcome, 1)
             redis.call('HINCRBY', batch_key(batch), 'label ' .. label, 1)
         end

@@ -7,11 +7,13 @@ local DELAYED = PREFIX .. 'delayed'
 local ERASURES = PREFIX .. 'erasures'
 local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
+local CLOSING = PREFIX .. 'closing'
 local FINISHED_CHANNEL = PREFIX .. 'finished'
 
 local function job_key(id) return PREFIX .. 'job:' .. id end
 local function queue_key(queue) return PREFIX .. 'queue:' .. queue end
 local function batch_key(batch) return PREFIX .. 'batch:' .. batch end
+local function batch_jobs_key(batch) return PREFIX .. 'batchjobs:' .. batch end
 local function hour_key(hour) return PREFIX .. 'hour:' .. hour end
 
 local function integer(number) return string.format('%.0f', number) end
@@ -21,10 +23,16 @@ local NOW = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local HOUR = math.floor(tonumber(clock[1]) / 3600)
 
 -- Moves a batch's counters; called once for each transition that took effect and never otherwise.
+-- A batch that was erased has no counters any more and gets none.
 local function count_batch(batch, from, to)
-    if batch and batch ~= '' then
-        if from then redis.call('HINCRBY', batch_key(batch), from, -1) end
+    if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
+        redis.call('HINCRBY', batch_key(batch), from, -1)
         redis.call('HINCRBY', batch_key(batch), to, 1)
+        if to == 'running' then
+            redis.call('HSETNX', batch_key(batch), 'started', integer(NOW))
+        elseif to ~= 'queued' then
+            redis.call('HSET', batch_key(batch), 'latest', integer(NOW))
+        end
     end
 end
 
@@ -44,6 +52,33 @@ local function requeue_job(id, queue, submitted, batch)
     count_batch(batch, 'running', 'queued')
 end
 
+-- Cancels a job that has not ended; returns whether it had not.
+local function cancel_job(id, status, queue, batch)
+    if status ~= 'queued' and status ~= 'running' then return false end
+    redis.call('ZREM', queue_key(queue), id)
+    redis.call('ZREM', DELAYED, id)
+    finish_job(id, status, 'cancelled', batch, {})
+    return true
+end
+
 local function announce(ids)
     if #ids > 0 then redis.call('PUBLISH', FINISHED_CHANNEL, table.concat(ids, ' ')) end
+end
+
+-- Looks up a used Idempotency-Key: returns 'replayed' and the first answer's ids, 'conflict', or nothing.
+local function replay(key, digest)
+    if key == '' then return nil end
+    local known = redis.call('HMGET', key, 'digest', 'ids')
+    if not known[1] then return nil end
+    if known[1] ~= digest then return 'conflict', {} end
+    local ids = {}
+    for id in string.gmatch(known[2], '%S+') do ids[#ids + 1] = id end
+    return 'replayed', ids
+end
+
+local function remember(key, digest, life, ids)
+    if key ~= '' then
+        redis.call('HSET', key, 'digest', digest, 'ids', table.concat(ids, ' '))
+        redis.call('EXPIRE', key, life)
+    end
 end

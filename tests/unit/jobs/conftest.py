@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from common.jobs.record import Claim, NewJob, Outcome, Success, new_job_id
+from common.jobs.batches import BatchStore
+from common.jobs.record import BatchMembership, Claim, NewJob, Outcome, Success, new_job_id
 from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
@@ -27,6 +28,11 @@ def store(client: redis.Redis) -> JobStore:
     return made
 
 
+@pytest.fixture
+def batches(client: redis.Redis) -> BatchStore:
+    return BatchStore(client)
+
+
 class Verbs:
     """Do to a store, in one word, what a test is not about."""
 
@@ -36,8 +42,9 @@ class Verbs:
     def submit(
         self, count: int = 1, *, queue: QueueName = QueueName.INTERACTIVE, batch_id: str | None = None
     ) -> list[str]:
-        jobs = [NewJob(new_job_id(), queue, f"tooth-{number}.jpg", batch_id) for number in range(count)]
-        self.store.create(jobs)
+        jobs = [NewJob(new_job_id(), queue, f"tooth-{number}.jpg") for number in range(count)]
+        batch = BatchMembership(batch_id, life_seconds=3600) if batch_id else None
+        self.store.create(jobs, batch=batch)
         return [job.id for job in jobs]
 
     def claim(self, *, lease_seconds: float = 60) -> list[Claim]:

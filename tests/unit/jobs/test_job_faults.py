@@ -114,10 +114,11 @@ def test_an_erased_job_does_not_come_back_from_a_postponement(store, verbs) -> N
 
 
 @pytest.mark.parametrize("queue", list(QueueName))
-def test_a_batch_counts_lost_jobs_as_queued_again(store, verbs, queue: QueueName) -> None:
+def test_a_batch_counts_lost_jobs_as_queued_again(store, batches, verbs, queue: QueueName) -> None:
+    batches.create("b", name="", life_seconds=3600)
     verbs.submit(2, queue=queue, batch_id="b")
     verbs.lose()
-    assert store.batch_counts("b")["running"] == 2
+    assert batches.get("b").counts[JobStatus.RUNNING] == 2
     store.repair(max_attempts=3)
-    assert store.batch_counts("b")["queued"] == 2
-    assert store.batch_counts("b")["running"] == 0
+    assert batches.get("b").counts[JobStatus.QUEUED] == 2
+    assert batches.get("b").counts[JobStatus.RUNNING] == 0

@@ -60,17 +60,20 @@ def test_no_job_is_claimed_twice(store, verbs) -> None:
     assert verbs.claim() == []
 
 
-def test_counters_move_only_with_transitions(store, verbs) -> None:
+def test_counters_move_only_with_transitions(store, batches, verbs) -> None:
+    batches.create("b1", name="Monday", life_seconds=3600)
     ids = verbs.submit(3, queue=QueueName.BULK, batch_id="b1")
     claims = verbs.claim()
     verbs.succeed(claims[0])
     verbs.succeed(claims[0])  # a client library that sends the same again
     store.finish([Failure(claims[1], "image_corrupt", "unreadable")])
     store.erase(ids[2])
-    batch = {name: count for name, count in store.batch_counts("b1").items() if count}
-    assert batch == {
-        "total": 3, "succeeded": 1, "failed": 1, "cancelled": 1, "label caries": 1, "outcome answered": 1,
+    batch = batches.get("b1")
+    assert {status.value: count for status, count in batch.counts.items() if count} == {
+        "succeeded": 1, "failed": 1, "cancelled": 1,
     }  # fmt: skip
+    assert (batch.total, batch.ended) == (3, 3)
+    assert (batch.labels, batch.outcomes) == ({"caries": 1}, {"answered": 1})
     counts = store.counts()
     assert (counts["submitted"], counts["succeeded"], counts["failed"], counts["cancelled"]) == (3, 1, 1, 1)
     assert counts["label v1 caries"] == counts["outcome v1 answered"] == 1

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from common.errors import DentiqError, ImageTruncatedError
+from common.jobs.batches import BatchStore
 from common.jobs.record import NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.queues import QueueName
@@ -46,7 +47,9 @@ class Bench:
     limits = LIMITS
 
     def __init__(self, client: redis.Redis, folder: Path) -> None:
+        self.client = client
         self.store = JobStore(client)
+        self.batches = BatchStore(client)
         self.store.register_labels("v1", FakePredictor.labels)
         self.storage = Storage((folder / "storage").as_uri(), fsync=False)
         self.predictor = FakePredictor()
@@ -61,7 +64,8 @@ class Bench:
 
     def run(self) -> int:
         claims = self.store.claim(LIMITS, lease_seconds=60)
-        self.work.run(claims)
+        if claims:
+            self.work.run(claims)
         return len(claims)
 
 

@@ -6,13 +6,13 @@ from common.errors import JobNotFoundError, StoredImageMissingError
 from common.jobs.record import JobStatus
 from common.queues import QueueName
 from common.storage import image_key, preview_key
-from worker.sweeper import Sweeper
+from worker.sweeper import Sweeper, SweepRules
 
 
 @pytest.fixture
 def sweep(bench):
     def make(*, retention_hours: float = 1) -> Sweeper:
-        return Sweeper(bench.store, bench.storage, max_attempts=3, retention_hours=retention_hours, limits=bench.limits)
+        return Sweeper(bench.store, bench.batches, bench.storage, SweepRules(3, retention_hours, bench.limits))
 
     return make
 
@@ -60,3 +60,12 @@ def test_a_job_whose_worker_fell_silent_runs_again(bench, sweep) -> None:
     sweep().repair()
     bench.run()
     assert bench.store.get(job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_batch_whose_cancelling_was_cut_short_is_cancelled(bench, sweep) -> None:
+    (job_id,) = bench.submit(bytes([90]))
+    bench.batches.create("b", name="", life_seconds=60)
+    bench.client.rpush("dentiq:batchjobs:b", job_id)
+    bench.client.hset("dentiq:closing", "b", "cancelled")
+    sweep().repair()
+    assert bench.store.get(job_id).status is JobStatus.CANCELLED

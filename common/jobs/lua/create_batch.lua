@@ -1,0 +1,11 @@
+-- Makes an empty batch. ARGV: idempotency key ('' for none), body digest, its life in seconds, id, name, the batch's
+-- life in seconds. Returns {'created'|'replayed'|'conflict', id}.
+
+local idempotency, digest, life, id, name, batch_life = unpack(ARGV)
+local verdict, answer = replay(idempotency, digest)
+if verdict then return {verdict, answer[1] or ''} end
+
+redis.call('HSET', batch_key(id), 'state', 'open', 'name', name, 'created', integer(NOW))
+redis.call('EXPIRE', batch_key(id), batch_life)
+remember(idempotency, digest, life, {id})
+return {'created', id}
