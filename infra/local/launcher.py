@@ -12,8 +12,9 @@ from types import FrameType
 import click
 
 from common.errors import ConfigurationError
-from infra.environment import read_environment, settings_from
+from infra.environment import settings_from
 from infra.local.control import SupervisorControl
+from infra.local.env_file import read_environment
 from infra.local.ports import check_ports
 from infra.local.processes import find_leftovers, read_record, wait_for_end
 from infra.local.readiness import ask_readyz, describe_absent

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigurationError
-from infra.environment import read_environment, settings_from
+from infra.environment import settings_from
+from infra.local.env_file import read_environment
 
 
 def test_port_beats_the_prefixed_variable() -> None:
