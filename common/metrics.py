@@ -53,6 +53,15 @@ _DECODE_SECONDS: Final = (0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.04, 0.065, 
 # One image's share of a forward pass: below 1 ms on a GPU, 5 to 15 ms on a CPU runtime, 40 ms in eager torch.
 _INFERENCE_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1)
 
+# A self-tested ONNX network loads in 0.3 s, torch with CUDA in 10 s from a cold disk; the pool gives up after 120 s.
+_LOAD_SECONDS: Final = (0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+# Chunks carry 1 to 8 single jobs or up to 32 of a batch by default, at most 1024: powers of two.
+_CHUNK_IMAGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+# Probabilities of the first label, from one in seven (a guess) to certain; the thresholds that matter lie above 0.5.
+_CONFIDENCE: Final = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
+
 # Reading a job takes 1 to 5 ms, a submission 5 to 50 ms by the size of its file; a disk that is busy takes a second.
 _HTTP_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -69,12 +78,15 @@ HTTP_REQUEST_SECONDS: Final = Metric(
 HINTS_UNSENT: Final = Metric(
     "dentiq_hints_unsent_total", "Work hints that the broker did not take; the sweeper makes up for them."
 )
+UPLOADS: Final = Metric("dentiq_uploads_total", "Images that arrived, by verdict.", labels=("verdict",))
+UPLOAD_BYTES: Final = Metric("dentiq_upload_bytes_total", "Bytes of the images that arrived, accepted or not.")
 
 # Web: read from the job store at each scrape, so that they hold for the whole platform and survive every restart
 JOB_STORE_UP: Final = Metric("dentiq_job_store_up", "Whether the job store answered this scrape.")
 JOBS_SUBMITTED: Final = Metric("dentiq_jobs_submitted_total", "Jobs accepted.")
 JOBS_FINISHED: Final = Metric("dentiq_jobs_finished_total", "Jobs that reached a terminal status.", labels=("status",))
 JOBS_RUNNING: Final = Metric("dentiq_jobs_running", "Jobs that workers hold.")
+JOBS_DELAYED: Final = Metric("dentiq_jobs_delayed", "Jobs that wait for their next attempt.")
 JOB_ERRORS: Final = Metric("dentiq_job_errors_total", "Jobs that failed, by error code.", labels=("code",))
 JOBS_POSTPONED: Final = Metric("dentiq_jobs_postponed_total", "Attempts that ended in a fault that can pass.")
 LEASES_EXPIRED: Final = Metric("dentiq_leases_expired_total", "Jobs taken back from a worker that fell silent.")
@@ -92,6 +104,21 @@ WORKERS: Final = Metric(
     "dentiq_workers", "Live worker processes that hold a model.", labels=("model_version", "runtime", "device")
 )
 
+# Web: read from the model store at each scrape
+MODEL_INFO: Final = Metric(
+    "dentiq_model_info",
+    "1 for the model version that the store names as current.",
+    labels=("model_version", "architecture", "dataset"),
+)
+MODEL_CREATED: Final = Metric(
+    "dentiq_model_created_timestamp_seconds", "When a model version was made.", labels=("model_version",)
+)
+TRAINING_SHARE: Final = Metric(
+    "dentiq_model_training_share",
+    "Share of a label among the images that a model version was trained on.",
+    labels=("model_version", "label"),
+)
+
 # Worker: observed once for each job, where its result is written
 QUEUE_WAIT_SECONDS: Final = Metric(
     "dentiq_queue_wait_seconds", "Time from submission to a claim.", labels=("queue",), buckets=_JOB_SECONDS
@@ -107,6 +134,36 @@ INFERENCE_SECONDS: Final = Metric(
 )
 END_TO_END_SECONDS: Final = Metric(
     "dentiq_end_to_end_seconds", "Time from submission to the written result.", labels=("queue",), buckets=_JOB_SECONDS
+)
+CHUNK_IMAGES: Final = Metric(
+    "dentiq_chunk_images", "Images that one chunk carried.", labels=("queue",), buckets=_CHUNK_IMAGES
+)
+CONFIDENCE: Final = Metric(
+    "dentiq_confidence",
+    "Calibrated probability of the most probable label.",
+    labels=("model_version",),
+    buckets=_CONFIDENCE,
+)
+RESULTS_REFUSED: Final = Metric(
+    "dentiq_results_refused_total", "Results that came too late: the lease had been taken over."
+)
+MODEL_LOAD_SECONDS: Final = Metric(
+    "dentiq_model_load_seconds",
+    "Time to verify, load and self-test a model.",
+    labels=("model_version",),
+    buckets=_LOAD_SECONDS,
+)
+SWEEPS: Final = Metric("dentiq_sweeps_total", "Runs of the sweeper that went through.")
+
+# Web and worker: their processes together, as the operating system counts them
+PROCESSES: Final = Metric("dentiq_processes", "Processes of a part.", labels=("part",))
+PROCESS_CPU_SECONDS: Final = Metric(
+    "dentiq_process_cpu_seconds_total", "Processor time of a part's processes, ended ones included.", labels=("part",)
+)
+PROCESS_MEMORY_BYTES: Final = Metric(
+    "dentiq_process_resident_memory_bytes",
+    "Resident memory of a part's processes; pages that they share count in each.",
+    labels=("part",),
 )
 
 
