@@ -37,14 +37,6 @@ _metrics_folder = Path(
 def on_starting(server: Any) -> None:
     """Forget the metrics of an earlier run: its counters belong to processes that are gone."""
     del server
-    _metrics_folder.mkdir(parents=True, exist_ok=True)
-    for left_over in _metrics_folder.glob("*.db"):
-        left_over.unlink(missing_ok=True)
+    from common.shared_metrics import forget_earlier_life  # noqa: PLC0415  see above
 
-
-def child_exit(server: Any, worker: Any) -> None:
-    """Drop the gauges of a process that is gone; its counters go on to count."""
-    del server
-    from prometheus_client import multiprocess  # noqa: PLC0415  see above
-
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    forget_earlier_life(_metrics_folder)

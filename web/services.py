@@ -47,7 +47,8 @@ def build_services(settings: Settings) -> Services:
     store = JobStore(client)
     storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
     workers = WorkerRegister(client)
-    metrics = WebMetrics(store, workers)
+    models = ModelStore(settings.model_store_dir)
+    metrics = WebMetrics(store, workers, models)
     publisher = Publisher(
         settings.redis_url.get_secret_value(), pool_size=settings.web_threads, unsent=metrics.hints_unsent
     )
@@ -56,8 +57,8 @@ def build_services(settings: Settings) -> Services:
         store=store,
         storage=storage,
         workers=workers,
-        models=ModelStore(settings.model_store_dir),
-        submissions=Submissions(settings, store, storage, publisher),
+        models=models,
+        submissions=Submissions(settings, store, storage, publisher, metrics),
         previews=Previews(store, storage),
         # At least a quarter of the threads stays free for requests that do not wait.
         long_polls=LongPolls(

@@ -1,0 +1,84 @@
+"""The job store as Prometheus sees it: read at each scrape, exact for the whole platform, older than any process."""
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from common import metrics as table
+from common.errors import JobStoreUnavailableError, PoisonJobError
+from common.jobs.record import JobStatus
+from common.jobs.store import JobStore
+from common.jobs.workers import WorkerRegister
+from common.queues import QueueName
+
+
+class JobStoreMetrics(Collector):
+    """Read the job store at each scrape; when Redis is away, only `dentiq_job_store_up 0` remains."""
+
+    def __init__(self, store: JobStore, workers: WorkerRegister) -> None:
+        self._store = store
+        self._workers = workers
+
+    def collect(self) -> Iterator[Metric]:
+        """Read everything, or say that it cannot be read."""
+        try:
+            families = [*self._waiting(), *_totals(self._store.counts()), self._live_workers()]
+        except JobStoreUnavailableError:
+            yield _gauge(table.JOB_STORE_UP, 0)
+            return
+        yield _gauge(table.JOB_STORE_UP, 1)
+        yield from families
+
+    def _waiting(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily(table.QUEUE_DEPTH.name, table.QUEUE_DEPTH.help, labels=table.QUEUE_DEPTH.labels)
+        oldest = GaugeMetricFamily(
+            table.QUEUE_OLDEST_SECONDS.name, table.QUEUE_OLDEST_SECONDS.help, labels=table.QUEUE_OLDEST_SECONDS.labels
+        )
+        for queue in QueueName:
+            depth.add_metric([queue.value], self._store.depth(queue))
+            oldest.add_metric([queue.value], self._store.oldest_seconds(queue))
+        yield depth
+        yield oldest
+        yield _gauge(table.JOBS_RUNNING, self._store.running())
+        yield _gauge(table.JOBS_DELAYED, self._store.delayed())
+
+    def _live_workers(self) -> Metric:
+        family = GaugeMetricFamily(table.WORKERS.name, table.WORKERS.help, labels=table.WORKERS.labels)
+        kinds: dict[tuple[str, str, str], int] = {}
+        for worker in self._workers.alive():
+            kind = (worker.model_version, worker.runtime, worker.device)
+            kinds[kind] = kinds.get(kind, 0) + 1
+        for kind, number in kinds.items():
+            family.add_metric(kind, number)
+        return family
+
+
+def _totals(counts: Mapping[str, int]) -> Iterator[Metric]:
+    """Show the store's totals, whose names are a kind followed by its labels (see `common.jobs.keys.COUNTS`)."""
+    terminal = [status.value for status in JobStatus if status.is_terminal]
+    yield _counter(table.JOBS_SUBMITTED, {(): counts.get("submitted", 0)})
+    yield _counter(table.JOBS_FINISHED, {(status,): counts.get(status, 0) for status in terminal})
+    yield _counter(table.JOBS_POSTPONED, {(): counts.get("postponed", 0)})
+    yield _counter(table.LEASES_EXPIRED, {(): counts.get("lease_expired", 0)})
+    # A code that has not been met yet shows as nothing, and a first count from nothing is no increase to Prometheus:
+    # the one that an alert waits for is shown from the start.
+    yield _counter(table.JOB_ERRORS, {(PoisonJobError.code,): 0} | _of_kind(counts, "error"))
+    yield _counter(table.OUTCOMES, _of_kind(counts, "outcome"))
+    yield _counter(table.PREDICTED_LABELS, _of_kind(counts, "label"))
+
+
+def _of_kind(counts: Mapping[str, int], kind: str) -> dict[tuple[str, ...], int]:
+    split = ((name.split(" "), count) for name, count in counts.items())
+    return {tuple(words[1:]): count for words, count in split if words[0] == kind}
+
+
+def _counter(metric: table.Metric, values: Mapping[tuple[str, ...], int]) -> Metric:
+    family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _gauge(metric: table.Metric, value: float) -> Metric:
+    return GaugeMetricFamily(metric.name, metric.help, value=value)
