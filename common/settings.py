@@ -57,6 +57,8 @@ class Settings(BaseModel):
     worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per usable core")
     interactive_chunk_size: int = Field(8, ge=1, le=256, description="Most single jobs that one chunk carries")
     bulk_chunk_size: int = Field(32, ge=1, le=1024, description="Most batch jobs that one chunk carries")
+    worker_metrics_bind: str = Field("127.0.0.1", description="Address that a worker shows its metrics on")
+    worker_metrics_port: int = Field(9809, ge=0, le=65535, description="Port of a worker's metrics; 0: none")
 
     # Web
     web_bind: str = Field("127.0.0.1", description="Address that the web server listens on")
@@ -70,6 +72,9 @@ class Settings(BaseModel):
     local_redis_port: int = Field(6379, ge=1, le=65535, description="Port of the Redis that the local stack starts")
     flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower")
     exporter_port: int = Field(9808, ge=1, le=65535, description="Port of celery-exporter")
+    prometheus_port: int = Field(9090, ge=1, le=65535, description="Port of Prometheus, where it is installed")
+    node_exporter_port: int = Field(9100, ge=1, le=65535, description="Port of node-exporter, where it is installed")
+    redis_exporter_port: int = Field(9121, ge=1, le=65535, description="Port of redis_exporter, where it is installed")
 
     # Logging
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")

@@ -11,6 +11,7 @@ from common.messages import WorkHint
 from common.queues import CLASSIFY_TASK, CONSUMED_QUEUES, MAINTENANCE_QUEUE, SWEEP_TASK, broker_transport_options
 from common.settings import Settings
 from worker.hints import Hints
+from worker.metrics import MetricsEndpoint
 from worker.process import PoolProcess
 from worker.startup import refuse_unsafe_start
 
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> Celery:
 
     app.task(classify, name=CLASSIFY_TASK)
     app.task(sweep, name=SWEEP_TASK)
-    _connect_signals(settings, process)
+    _connect_signals(settings, process, MetricsEndpoint(settings.worker_metrics_bind, settings.worker_metrics_port))
     return app
 
 
@@ -86,7 +87,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _connect_signals(settings: Settings, process: PoolProcess) -> None:
+def _connect_signals(settings: Settings, process: PoolProcess, endpoint: MetricsEndpoint) -> None:
     """Hook ourselves into Celery's life; `weak=False` since nothing else keeps the functions alive."""
 
     def log_our_way(**_: Any) -> None:
@@ -96,8 +97,16 @@ def _connect_signals(settings: Settings, process: PoolProcess) -> None:
 
     def check_before_the_pool_starts(**_: Any) -> None:
         refuse_unsafe_start(settings)
+        endpoint.prepare()
+
+    def show_metrics(**_: Any) -> None:
+        endpoint.open()
+
+    def stop_showing_metrics(**_: Any) -> None:
+        endpoint.close()
 
     def start_child(**_: Any) -> None:
+        endpoint.forget_in_child()
         process.start()
 
     def stop_child(**_: Any) -> None:
@@ -105,6 +114,9 @@ def _connect_signals(settings: Settings, process: PoolProcess) -> None:
 
     signals.setup_logging.connect(log_our_way, weak=False)
     signals.worker_init.connect(check_before_the_pool_starts, weak=False)
+    # In the parent, once its pool stands: a thread that listens must not be forked with.
+    signals.worker_ready.connect(show_metrics, weak=False)
+    signals.worker_shutdown.connect(stop_showing_metrics, weak=False)
     # In the pool's child, never before the fork: CUDA and the runtimes' threads do not survive one.
     signals.worker_process_init.connect(start_child, weak=False)
     signals.worker_process_shutdown.connect(stop_child, weak=False)

@@ -1,5 +1,6 @@
 """One chunk of jobs from claim to report: read the images, predict, write what came of each."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,7 @@ from common.jobs.record import Claim, Failure, Outcome, Success
 from common.jobs.store import JobStore
 from common.storage import Storage, image_key
 from worker.inference.prediction import Prediction
+from worker.metrics import WorkerMetrics
 from worker.persistence import until_redis_answers
 
 log = get_logger(__name__)
@@ -50,11 +52,20 @@ class RetryPolicy:
 class ChunkWork:
     """Work on chunks with one model; the one place that decides whether a job is tried again or fails."""
 
-    def __init__(self, store: JobStore, storage: Storage, predictor: Predictor, retries: RetryPolicy) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        storage: Storage,
+        predictor: Predictor,
+        retries: RetryPolicy,
+        *,
+        metrics: WorkerMetrics | None = None,
+    ) -> None:
         self._store = store
         self._storage = storage
         self._predictor = predictor
         self._retries = retries
+        self._metrics = metrics or WorkerMetrics()
 
     def run(self, claims: Sequence[Claim]) -> None:
         """Bring every claimed job to its end, or back into its queue.
@@ -62,6 +73,8 @@ class ChunkWork:
         Raises:
             JobStoreUnavailableError: Redis stayed away; the leases end and the jobs are tried again.
         """
+        started = time.monotonic()
+        self._metrics.chunk_claimed(claims)
         try:
             answers = self._answer(claims)
         except Exception as bug:
@@ -69,7 +82,7 @@ class ChunkWork:
             error = JobError(f"dentiq failed on this job ({type(bug).__name__}); the worker's log says more.")
             self._postpone([_failure(claim, error) for claim in claims])
         else:
-            self._report(claims, answers)
+            self._report(claims, answers, started=started)
 
     def _answer(self, claims: Sequence[Claim]) -> list[Prediction | DentiqError]:
         """Get an answer for each claim, in order: images that cannot be read are kept from the network."""
@@ -84,7 +97,7 @@ class ChunkWork:
         except DentiqError as error:
             return error
 
-    def _report(self, claims: Sequence[Claim], answers: Sequence[Prediction | DentiqError]) -> None:
+    def _report(self, claims: Sequence[Claim], answers: Sequence[Prediction | DentiqError], *, started: float) -> None:
         reports: list[Success | Failure] = []
         passing: list[Failure] = []
         for claim, answer in zip(claims, answers, strict=True):
@@ -97,6 +110,7 @@ class ChunkWork:
             self._postpone(passing)
         if reports:
             written = until_redis_answers(lambda: self._store.finish(reports))
+            self._metrics.reported(reports, written, worked_seconds=time.monotonic() - started)
             refused = [report.claim.job_id for report, done in zip(reports, written, strict=True) if not done]
             if refused:
                 log.warning("results_refused", job_ids=refused, reason="the leases had been taken over")

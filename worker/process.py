@@ -24,6 +24,7 @@ from worker.chunk import ChunkWork, RetryPolicy
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.inference.predictor import load_predictor
+from worker.metrics import WorkerMetrics
 from worker.sweeper import Sweeper, SweepRules
 
 log = get_logger(__name__)
@@ -60,6 +61,8 @@ class PoolProcess:
     def start(self) -> None:
         """Connect and load the model; a model that cannot be loaded is tried again later."""
         settings = self._settings
+        # Made after the fork: its files carry the number of this process.
+        self._metrics = WorkerMetrics()
         client = connect(
             settings.effective_job_store_url,
             timeout_seconds=settings.redis_timeout_seconds,
@@ -100,6 +103,7 @@ class PoolProcess:
             for queue in QueueName:
                 self._hints.send(queue, self._sweeper.missing_hints(queue, waiting=self._hints.waiting))
             self._sweeper.erase()
+            self._metrics.swept()
         except (UnavailableError, OperationalError) as error:
             log.warning("sweep_interrupted", reason=str(error))
 
@@ -115,8 +119,15 @@ class PoolProcess:
 
     def _load(self) -> Serving:
         settings = self._settings
+        started = time.monotonic()
         predictor = load_predictor(
             ModelStore(settings.model_store_dir), runtime=settings.runtime, device=settings.device
+        )
+        self._metrics.model_loaded(
+            version=predictor.version,
+            runtime=predictor.runtime_name,
+            device=predictor.device_name,
+            seconds=time.monotonic() - started,
         )
         self._store.register_labels(predictor.version, predictor.labels)
         heartbeat = Heartbeat(
@@ -135,4 +146,5 @@ class PoolProcess:
             "model_loaded", version=predictor.version, runtime=predictor.runtime_name, device=predictor.device_name
         )
         retries = RetryPolicy(settings.max_attempts, settings.retry_backoff_seconds)
-        return Serving(ChunkWork(self._store, self._storage, predictor, retries), heartbeat)
+        work = ChunkWork(self._store, self._storage, predictor, retries, metrics=self._metrics)
+        return Serving(work, heartbeat)
