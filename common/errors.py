@@ -12,6 +12,9 @@
     |   |   |-- ImageTruncatedError        the file ends before its picture does
     |   |   `-- ImageCorruptError          the decoder gave up
     |   |-- TooManyPartsError          a form with more parts than allowed
+    |   |-- ArchiveError               a zip archive that cannot be taken
+    |   |   |-- ArchiveTooLargeError       more bytes or entries than allowed
+    |   |   `-- ArchiveCorruptError        not a zip archive, or a damaged one
     |   |-- IdempotencyConflictError   a used Idempotency-Key with another body
     |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
     |   |-- BatchNotFoundError           no batch under this id
@@ -139,6 +142,29 @@ class TooManyPartsError(InvalidRequestError):
     code = "too_many_parts"
     http_status = 413
     title = "Too many form parts"
+
+
+class ArchiveError(InvalidRequestError):
+    """The zip archive cannot be taken."""
+
+    code = "archive_rejected"
+    http_status = 422
+    title = "Archive rejected"
+
+
+class ArchiveTooLargeError(ArchiveError):
+    """The archive has more bytes or entries than allowed."""
+
+    code = "archive_too_large"
+    http_status = 413
+    title = "Archive too large"
+
+
+class ArchiveCorruptError(ArchiveError):
+    """The file is no zip archive, or a damaged one."""
+
+    code = "archive_corrupt"
+    title = "Archive corrupt"
 
 
 class IdempotencyConflictError(InvalidRequestError):

@@ -42,6 +42,10 @@ class Settings(BaseModel):
     min_image_edge: int = Field(32, ge=1, description="Fewest pixels along the shorter edge")
     max_form_parts: int = Field(100, ge=1, le=1000, description="Most parts of one multipart form")
 
+    max_batch_images: int = Field(64, ge=1, le=500, description="Most images of one request to a batch")
+    max_archive_bytes: int = Field(1024**3, ge=1024, description="Most bytes of one zip archive")
+    max_archive_images: int = Field(10_000, ge=1, le=60_000, description="Most entries of one zip archive")
+
     # Jobs
     lease_seconds: float = Field(5.0, ge=0.2, description="Time after which a silent worker loses its jobs")
     max_attempts: int = Field(3, ge=1, description="Attempts after which a job ends as failed")
@@ -118,6 +122,11 @@ class Settings(BaseModel):
         parts = urlsplit(self.redis_url.get_secret_value())
         database = int(parts.path.strip("/") or 0) + 1
         return urlunsplit(parts._replace(path=f"/{database}"))
+
+    @property
+    def batch_life_seconds(self) -> float:
+        """How long a batch is known after its last submission: a little longer than its jobs."""
+        return (self.retention_hours + 2) * 3600
 
     @property
     def image_limits(self) -> ImageLimits:

@@ -7,6 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from common.settings import Settings
+from web.api.batches import batches
 from web.api.docs import docs
 from web.api.health import health
 from web.api.jobs import jobs
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> OpenAPI:
     register_security(app)
     register_error_handlers(app)
     register_languages(app)
-    for api in (jobs, models, health):
+    for api in (jobs, batches, models, health):
         app.register_api(api)
     for pages in (docs, uploads, results, language):
         app.register_blueprint(pages)

@@ -51,7 +51,7 @@ def read_upload(request: Request, *, max_bytes: int, max_parts: int) -> Upload:
     try:
         return _read(request)
     except RequestEntityTooLarge as error:
-        _drain(request)
+        drain(request)
         if request.content_length is None:
             raise _too_large(max_bytes) from error
         raise TooManyPartsError(
@@ -84,7 +84,7 @@ def _from_form(request: Request) -> Upload:
 def _refuse_declared_length(request: Request, max_bytes: int) -> None:
     limit = request.max_content_length
     if limit is not None and request.content_length is not None and request.content_length > limit:
-        _drain(request)
+        drain(request)
         raise _too_large(max_bytes, sent=request.content_length)
 
 
@@ -96,7 +96,7 @@ def _too_large(max_bytes: int, *, sent: int | None = None) -> ImageTooLargeError
     )
 
 
-def _drain(request: Request) -> None:
+def drain(request: Request) -> None:
     """Read on for a while: a server that closes with bytes unread resets the connection, and the answer is lost."""
     stream = request.environ.get("wsgi.input")
     if stream is None:

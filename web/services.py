@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from common.jobs.batches import BatchStore
 from common.jobs.finished import FinishedJobs
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -11,6 +12,7 @@ from common.model_store import ModelStore
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
+from web.batch_submissions import BatchSubmissions
 from web.metrics import WebMetrics
 from web.previews import Previews
 from web.publisher import Publisher
@@ -30,7 +32,9 @@ class Services:
     storage: Storage
     workers: WorkerRegister
     models: ModelStore
+    batches: BatchStore
     submissions: Submissions
+    batch_submissions: BatchSubmissions
     previews: Previews
     long_polls: LongPolls
     readiness: Readiness
@@ -58,6 +62,8 @@ def build_services(settings: Settings) -> Services:
         storage=storage,
         workers=workers,
         models=models,
+        batches=BatchStore(client),
+        batch_submissions=BatchSubmissions(settings, store, storage, publisher),
         submissions=Submissions(settings, store, storage, publisher, metrics),
         previews=Previews(store, storage),
         # At least a quarter of the threads stays free for requests that do not wait.

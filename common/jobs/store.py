@@ -233,6 +233,12 @@ class JobStore:
         with redis_errors_translated():
             self._redis.hset(keys.LABELS, version, orjson.dumps(list(labels)))
 
+    def known_labels(self) -> list[str]:
+        """List every label of every version that has served, those of one version in its order."""
+        with redis_errors_translated():
+            versions: Any = self._redis.hgetall(keys.LABELS)
+        return list(dict.fromkeys(label for version in sorted(versions) for label in orjson.loads(versions[version])))
+
     def _labels_of(self, version: str | None) -> tuple[str, ...]:
         if version is None:
             return ()

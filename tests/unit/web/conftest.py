@@ -53,6 +53,7 @@ def settings(redis_url: str, tmp_path: Path) -> Settings:
         storage_fsync=False,
         # Below the 500 kB from which Flask's test client leaves a file open.
         max_upload_bytes=400_000,
+        max_archive_images=100,
     )
 
 

@@ -1,0 +1,133 @@
+"""Accepting many images at once: the steps of `web.submissions`, each taken once for a portion of a batch."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from common.errors import ImageRejectedError
+from common.images import inspect_image
+from common.jobs.record import BatchMembership, IdempotencyKey, NewJob, new_job_id
+from common.jobs.store import JobStore
+from common.queues import HINTED_DEPTH, QueueName
+from common.settings import Settings
+from common.storage import Storage, image_key
+from web.filenames import clean_filename
+from web.multipart import Upload
+from web.publisher import Publisher
+
+# Images that are in memory at one time: 64 of 20 MB at worst, 64 of 0.3 MB as phones send them to a batch.
+_PORTION: Final = 64
+_PORTION_BYTES: Final = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class AcceptedImage:
+    """An image that became a job."""
+
+    id: str
+    filename: str
+
+
+@dataclass(frozen=True)
+class RejectedImage:
+    """An image that became none, and why."""
+
+    filename: str
+    code: str
+    message: str
+
+
+@dataclass
+class Addition:
+    """What came of the images of one request, each list in the order of sending."""
+
+    accepted: list[AcceptedImage] = field(default_factory=list)
+    rejected: list[RejectedImage] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BatchSubmissions:
+    """Turn uploads into jobs of a batch."""
+
+    settings: Settings
+    store: JobStore
+    storage: Storage
+    publisher: Publisher
+
+    def add(self, batch_id: str, uploads: Iterable[Upload], *, idempotency_key: str | None = None) -> Addition:
+        """Accept the good images of a request; a bad one is told and costs the others nothing.
+
+        Args:
+            uploads: Consumed in portions, so that an archive never is in memory as a whole.
+            idempotency_key: As the sender chose it; a repetition answers the first request's jobs.
+
+        Raises:
+            BatchNotFoundError: There is no such batch.
+            BatchClosedError: The batch takes no more images.
+            IdempotencyConflictError: The key was used with other images.
+            UnavailableError: Redis or the storage cannot take more now. Portions before that were accepted: the same
+                request under the same key completes it.
+        """
+        addition = Addition()
+        for number, portion in enumerate(_portions(uploads)):
+            self._add_portion(
+                batch_id, portion, addition, idempotency=self._idempotency(idempotency_key, number, portion)
+            )
+        return addition
+
+    def _add_portion(
+        self, batch_id: str, portion: Sequence[Upload], addition: Addition, *, idempotency: IdempotencyKey | None
+    ) -> None:
+        good = [upload for upload in portion if self._inspected(upload, addition)]
+        if not good:
+            return
+        jobs = [NewJob(new_job_id(), QueueName.BULK, clean_filename(u.filename, fallback="image")) for u in good]
+        self.store.announce_uploads([job.id for job in jobs], grace_seconds=self.settings.upload_grace_seconds)
+        for job, upload in zip(jobs, good, strict=True):
+            self.storage.put(image_key(job.id), upload.data)
+        membership = BatchMembership(batch_id, life_seconds=self.settings.batch_life_seconds)
+        # When this is refused the images stay until their announced erasure; so do those of a repetition.
+        made = self.store.create(jobs, batch=membership, idempotency=idempotency)
+        names = (job.filename for job in jobs)
+        addition.accepted += [AcceptedImage(job_id, name) for job_id, name in zip(made.job_ids, names, strict=True)]
+        if not made.replayed and made.depth <= HINTED_DEPTH:
+            chunks = -(-len(jobs) // self.settings.bulk_chunk_size)
+            for _ in range(chunks):
+                self.publisher.publish(QueueName.BULK)
+
+    def _inspected(self, upload: Upload, addition: Addition) -> bool:
+        """Whether an image is good; a bad one is added to the rejected ones."""
+        try:
+            inspect_image(upload.data, self.settings.image_limits)
+        except ImageRejectedError as error:
+            name = clean_filename(upload.filename, fallback="image")
+            addition.rejected.append(RejectedImage(name, error.code, error.message))
+            return False
+        return True
+
+    def _idempotency(self, key: str | None, number: int, portion: Sequence[Upload]) -> IdempotencyKey | None:
+        """Give each portion of a request a key of its own, so that a request that broke off can be completed."""
+        if not key:
+            return None
+        body = hashlib.sha256()
+        for upload in portion:
+            body.update(hashlib.sha256(upload.data).digest())
+            body.update(hashlib.sha256((upload.filename or "").encode(errors="replace")).digest())
+        name = hashlib.sha256(f"batch images\0{number}\0{key}".encode()).hexdigest()
+        return IdempotencyKey(name, body.hexdigest(), life_seconds=self.settings.idempotency_hours * 3600)
+
+
+def _portions(uploads: Iterable[Upload]) -> Iterator[list[Upload]]:
+    """Cut a stream of images into portions that fit into memory."""
+    stream = iter(uploads)
+    for first in stream:
+        portion = [first]
+        size = len(first.data)
+        while len(portion) < _PORTION and size < _PORTION_BYTES:
+            following = next(stream, None)
+            if following is None:
+                break
+            portion.append(following)
+            size += len(following.data)
+        yield portion
