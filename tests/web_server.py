@@ -50,6 +50,10 @@ class WebServer:
         except httpx.TransportError:
             return False
 
+    def runs(self) -> bool:
+        """Whether its master process lives."""
+        return self.process is not None and self.process.poll() is None
+
     def stop(self) -> None:
         """End it in good order."""
         if self.process is not None:

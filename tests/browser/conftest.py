@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.fake_worker import FakeWorker
+from tests.fixtures.redis import RedisServer
 from tests.web_server import WebServer, web_settings
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "var" / "screenshots"
@@ -34,13 +35,22 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def web(redis_url: str, tmp_path: Path) -> Iterator[WebServer]:
-    """A running web server with an empty storage."""
-    server = WebServer(web_settings(redis_url=redis_url, folder=tmp_path))
+@pytest.fixture(scope="session")
+def web_server(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """The web server of this run."""
+    settings = web_settings(redis_url=redis_server.url, folder=tmp_path_factory.mktemp("web"))
+    server = WebServer(settings.model_copy(update={"web_processes": 1}))
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def web(web_server: WebServer, redis_url: str) -> WebServer:
+    """The web server without any job; a test may stop it and start it again."""
+    if not web_server.runs():
+        web_server.start()
+    return web_server
 
 
 @pytest.fixture

@@ -73,8 +73,9 @@
     if (lengthComputable && loaded < total) progress.value = loaded / total;
     else progress.removeAttribute("value");
   });
-  form.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status < 400) return;
+  // htmx sends this event to the element that it would fill, which is not the form.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.requestConfig.elt !== form || event.detail.xhr.status < 400) return;
     event.detail.shouldSwap = true;
     event.detail.target = error;
     ready();
