@@ -11,6 +11,9 @@ from common.manifest import MANIFEST_NAME, Manifest
 
 CURRENT_NAME = "current"
 
+# Names the version that served before the current one.
+PREVIOUS_NAME = "previous"
+
 _VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -38,12 +41,11 @@ class ModelStore:
         Raises:
             ModelNotFoundError: The store names none, or one that it does not hold.
         """
-        try:
-            version = (self.root / CURRENT_NAME).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        version = self._named_in(CURRENT_NAME)
+        if not version:
             raise ModelNotFoundError(
                 "The model store names no current version. Run `python -m training promote VERSION`."
-            ) from error
+            )
         self.folder(version)
         return version
 
@@ -97,14 +99,38 @@ class ModelStore:
             ModelNotFoundError: There is no such version.
         """
         self.folder(version)
-        handle, name = tempfile.mkstemp(prefix=f".{CURRENT_NAME}-", dir=self.root)
+        before = self._named_in(CURRENT_NAME)
+        if before and before != version:
+            self._write(PREVIOUS_NAME, before)
+        self._write(CURRENT_NAME, version)
+
+    def previous(self) -> str:
+        """Name the version that served before the current one.
+
+        Raises:
+            ModelNotFoundError: None did, or it is gone.
+        """
+        version = self._named_in(PREVIOUS_NAME)
+        if not version:
+            raise ModelNotFoundError("The model store names no previous version: nothing was promoted over another.")
+        self.folder(version)
+        return version
+
+    def _named_in(self, name: str) -> str:
+        try:
+            return (self.root / name).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def _write(self, name: str, version: str) -> None:
+        handle, part = tempfile.mkstemp(prefix=f".{name}-", dir=self.root)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(version + "\n")
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes the file private; workers may run as another user.
-        Path(name).chmod(0o644)
-        Path(name).replace(self.root / CURRENT_NAME)
+        Path(part).chmod(0o644)
+        Path(part).replace(self.root / name)
 
 
 def sha256_of(path: Path) -> str:

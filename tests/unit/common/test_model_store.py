@@ -49,7 +49,16 @@ def test_the_current_version_is_what_was_set_last(store: ModelStore) -> None:
     store.set_current("2026-11-24-b")
     assert store.current() == "2026-11-24-b"
     assert (store.root / "current").read_text() == "2026-11-24-b\n"
-    assert sorted(path.name for path in store.root.iterdir() if path.is_file()) == ["current"]
+    assert sorted(path.name for path in store.root.iterdir() if path.is_file()) == ["current", "previous"]
+
+
+def test_the_previous_version_is_the_one_that_served_before(store: ModelStore) -> None:
+    with pytest.raises(ModelNotFoundError, match="previous"):
+        store.previous()
+    store.set_current("2026-11-23-a")
+    store.set_current("2026-11-24-b")
+    store.set_current("2026-11-24-b")
+    assert store.previous() == "2026-11-23-a"
 
 
 def test_without_a_current_version_the_message_says_what_to_run(store: ModelStore) -> None:
