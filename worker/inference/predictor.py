@@ -11,6 +11,7 @@ from common.manifest import Manifest
 from common.model_store import ModelStore
 from worker.inference import calibration, devices
 from worker.inference.decode import DECODE_LIMITS, decode
+from worker.inference.foreign import ForeignScore
 from worker.inference.golden import golden_batch
 from worker.inference.onnx_runtime import OnnxRuntime
 from worker.inference.prediction import Prediction
@@ -23,6 +24,7 @@ class Predictor:
     Args:
         manifest: The version's manifest.
         runtime: Runs its network.
+        foreign: Score of the version's out-of-distribution rule, if it has one.
         limits: Bounds on what is decoded.
 
     Attributes:
@@ -33,13 +35,21 @@ class Predictor:
         device_name: `cpu` or `cuda`.
     """
 
-    def __init__(self, manifest: Manifest, runtime: Runtime, *, limits: ImageLimits = DECODE_LIMITS) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        runtime: Runtime,
+        *,
+        foreign: ForeignScore | None = None,
+        limits: ImageLimits = DECODE_LIMITS,
+    ) -> None:
         self.manifest = manifest
         self.version = manifest.version
         self.labels: tuple[str, ...] = manifest.labels
         self.runtime_name = runtime.name
         self.device_name = runtime.device
         self._runtime = runtime
+        self._foreign = foreign
         self._limits = limits
 
     def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
@@ -96,9 +106,10 @@ class Predictor:
         """
         output = self._forward(batch)
         rows = calibration.probabilities(output.logits, self.manifest.temperature)
+        foreignness = self._foreign.of(output) if self._foreign else [None] * len(rows)
         return [
-            (tuple(float(value) for value in row), calibration.outcome(row, self.manifest, foreignness=None))
-            for row in rows
+            (tuple(float(value) for value in row), calibration.outcome(row, self.manifest, foreignness=score))
+            for row, score in zip(rows, foreignness, strict=True)
         ]
 
     def judge_each(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], str] | InferenceError]:
@@ -174,7 +185,13 @@ def load_predictor(
     chosen, place = devices.choose(runtime, device)
     name = version or store.current()
     manifest = store.verify(name)
-    predictor = Predictor(manifest, _open_runtime(chosen, place, store, manifest), limits=limits)
+    rule = manifest.ood_rule
+    predictor = Predictor(
+        manifest,
+        _open_runtime(chosen, place, store, manifest),
+        foreign=ForeignScore.load(store.folder(name), rule, version=name) if rule else None,
+        limits=limits,
+    )
     predictor.check()
     return predictor
 
