@@ -1,7 +1,9 @@
 """The command line of training: `python -m training STEP`."""
 
+import dataclasses
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from rich.table import Table
@@ -9,10 +11,13 @@ from rich.table import Table
 from common.errors import DentiqError
 from common.model_store import ModelStore
 from training import steps
+from training.compare import compare_versions
 from training.export import ExportMismatchError
+from training.foreign import KINDS
 from training.plan import FitPlan
 from training.progress import console
 from training.run import Run
+from training.tables import print_comparison
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -30,6 +35,18 @@ store_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=_REPOSITORY / "model_store",
     help="Folder of the model store  [default: model_store of this repository]",
+)
+foreign_option = click.option(
+    "--foreign",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Images that are no photographs of teeth or gums, a sub folder a kind: they test the rule, never train it.",
+)
+rule_option = click.option(
+    "--rule",
+    type=click.Choice(KINDS),
+    default="knn",
+    show_default=True,
+    help="Which score tells foreign images.",
 )
 data_argument = click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
@@ -49,21 +66,31 @@ def main() -> None:
     """Train, evaluate, export and promote models. Each step resumes what the one before left in --run."""
 
 
+_HELP = {
+    "architecture": "timm:NAME or torchvision:NAME.",
+    "weights": "package, random, or a file.",
+    "input_size": "Edge of the input in pixels.",
+    "seed": "Of sampling, augmentation and initialisation.",
+    "epochs": "How often --epoch-images are drawn.",
+    "epoch_images": "Images drawn an epoch, labels and groups evenly.",
+    "head_start": "A linear probe of the starting features, or random weights.",
+    "head_rate": "Learning rate of the head.",
+    "rate_decay": "Factor of the rate from one block to the one before it.",
+    "frozen_share": "Share of the blocks that stay as they came.",
+    "label_smoothing": "Share of the target spread over all labels.",
+    "multi_label": "Photographs filed under several labels: own label, soft over all, or left out.",
+    "mix": "Share of steps with mixup or CutMix.",
+    "average_decay": "Of the weights' moving average; 0 for none.",
+}
+
+
 def _fit_options(command: click.decorators.FC) -> click.decorators.FC:
-    default = FitPlan()
-    for option in (
-        click.option(
-            "--architecture", default=default.architecture, show_default=True, help="timm:NAME or torchvision:NAME."
-        ),
-        click.option("--weights", default=default.weights, show_default=True, help="package, random, or a file."),
-        click.option(
-            "--input-size", default=default.input_size, show_default=True, help="Edge of the input in pixels."
-        ),
-        click.option("--epochs", default=default.epochs, show_default=True),
-        click.option("--epoch-images", default=default.epoch_images, show_default=True, help="Images drawn an epoch."),
-        click.option("--seed", default=default.seed, show_default=True),
-    ):
-        command = option(command)
+    for field in reversed(dataclasses.fields(FitPlan)):
+        if field.name in _HELP:
+            name = "--" + field.name.replace("_", "-")
+            kind = click.Choice(get_args(field.type)) if get_origin(field.type) is Literal else None
+            option = click.option(name, default=field.default, show_default=True, help=_HELP[field.name], type=kind)
+            command = option(command)
     return command
 
 
@@ -86,9 +113,19 @@ def fit(run_folder: Path, **choices: object) -> None:
 
 @main.command()
 @run_option
-def evaluate(run_folder: Path) -> None:
-    """Measure the trained network on validation and test."""
-    steps.run_evaluate(Run(run_folder))
+@rule_option
+def calibrate(run_folder: Path, rule: steps.ForeignKind) -> None:
+    """Fit temperature, abstention and the rule for foreign images on validation."""
+    steps.run_calibrate(Run(run_folder), rule=rule)
+
+
+@main.command()
+@run_option
+@foreign_option
+@click.option("--test", is_flag=True, help="Look at the test split as well: once a release.")
+def evaluate(run_folder: Path, foreign: Path | None, test: bool) -> None:
+    """Measure the trained network on validation."""
+    steps.run_evaluate(Run(run_folder), test=test, foreign=foreign)
 
 
 @main.command()
@@ -107,6 +144,25 @@ def export(run_folder: Path, store_folder: Path, version: str | None) -> None:
 def promote(store_folder: Path, version: str) -> None:
     """Let VERSION serve, once it has passed its checks."""
     steps.run_promote(ModelStore(store_folder), version)
+
+
+@main.command()
+@store_option
+def rollback(store_folder: Path) -> None:
+    """Let the version serve again that served before the current one."""
+    store = ModelStore(store_folder)
+    steps.run_promote(store, store.previous())
+
+
+@main.command()
+@data_argument
+@store_option
+@click.argument("first")
+@click.argument("second")
+@click.option("--split", "chosen", type=click.Choice(["val", "test"]), default="val", show_default=True)
+def compare(data: Path, store_folder: Path, first: str, second: str, chosen: str) -> None:
+    """Compare the versions FIRST and SECOND on the images of one split of DATA, as they are served."""
+    print_comparison(compare_versions(data, ModelStore(store_folder), (first, second), split=chosen))
 
 
 @main.command("list")
@@ -130,14 +186,18 @@ def list_versions(store_folder: Path) -> None:
 @run_option
 @store_option
 @click.option("--version", default=None, help="Name of the version  [default: date and architecture]")
+@foreign_option
+@rule_option
 @_fit_options
-def all_steps(data: Path, run_folder: Path, store_folder: Path, version: str | None, **choices: object) -> None:
-    """Do every step for the images below DATA: split, fit, evaluate, export, promote."""
+def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) -> None:
+    """Do every step for the images below DATA: split, fit, calibrate, evaluate, export, promote."""
     run, store = Run(run_folder), ModelStore(store_folder)
-    plan = FitPlan(**choices)  # type: ignore[arg-type]
+    version, foreign, rule = (choices.pop(name) for name in ("version", "foreign", "rule"))
+    plan = FitPlan(**choices)
     steps.run_split(data, run, seed=plan.seed)
     steps.run_fit(run, plan)
-    steps.run_evaluate(run)
+    steps.run_calibrate(run, rule=rule)
+    steps.run_evaluate(run, test=True, foreign=foreign)
     name = version or _version_name(run)
     steps.run_export(run, store, name)
     steps.run_promote(store, name)

@@ -5,7 +5,6 @@ import tempfile
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +13,11 @@ from common.manifest import GoldenCase, Manifest, Preprocessing
 from common.model_store import ModelStore, sha256_of
 from training.card import CARD_FILE, card
 from training.dataset import Dataset
+from training.foreign import FOREIGN_FILE
 from training.inputs import served_inputs
 from training.outputs import compute, split_outputs, trained_network
 from training.plan import FitPlan
+from training.progress import track
 from training.run import Run
 from worker.inference.calibration import probabilities
 from worker.inference.golden import golden_batch
@@ -48,21 +49,32 @@ def export(run: Run, store: ModelStore, version: str) -> Manifest:
     plan, dataset = run.plan(), run.dataset()
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".export-") as name:
-        folder = Path(name)
+        folder = Path(name) / version
+        folder.mkdir()
         network = trained_network(run, plan, len(dataset.labels))
         shutil.copyfile(run.weights, folder / WEIGHTS_FILE)
         write_onnx(network, folder / ONNX_FILE, plan.preprocessing)
         agreement = _agreement(run, folder, plan.preprocessing)
+        _copy_extras(run, folder)
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
-        (folder / CARD_FILE).write_text(card(manifest), encoding="utf-8")
+        (folder / CARD_FILE).write_text(card(manifest, run.plan()), encoding="utf-8")
         manifest.write(folder)
-        folder.chmod(0o755)
         target = store.root / version
         if target.exists():
             shutil.rmtree(target)
         folder.rename(target)
-        folder.mkdir()
     return manifest
+
+
+def _copy_extras(run: Run, folder: Path) -> None:
+    foreign = run.folder / FOREIGN_FILE
+    for path in [*([foreign] if foreign.is_file() else []), *sorted(run.folder.glob("*.png"))]:
+        shutil.copyfile(path, folder / path.name)
+    # A class brings its information pages along, so that a new pathology needs no code.
+    dataset = run.dataset()
+    for page in sorted(dataset.root.glob("*/info.*.md")):
+        if page.parent.name in dataset.labels:
+            shutil.copyfile(page, folder / page.name.replace("info.", f"info.{page.parent.name}.", 1))
 
 
 def write_onnx(network: Network, path: Path, preprocessing: Preprocessing) -> None:
@@ -85,11 +97,14 @@ def write_onnx(network: Network, path: Path, preprocessing: Preprocessing) -> No
 
 
 def _agreement(run: Run, folder: Path, preprocessing: Preprocessing) -> dict[str, float]:
-    # Compared on inputs decoded by the served path; the torch answers are those of the evaluation.
+    # The torch answers are those of the evaluation; the inputs are decoded by the served path both times.
     expected = split_outputs(run, "test")
-    inputs = served_inputs(run.dataset().root, expected.samples, preprocessing).numpy()
-    found = probabilities(OnnxRuntime(folder).run(inputs).logits, 1.0)
-    wanted = probabilities(expected.logits, 1.0)
+    root = run.dataset().root
+    runtime = OnnxRuntime(folder)
+    inputs = served_inputs([root / sample.file for sample in expected.samples], preprocessing)
+    singles = track(inputs, "checking", len(expected.truth))
+    logits = np.concatenate([runtime.run(single[None]).logits for single in singles])
+    found, wanted = probabilities(logits, 1.0), probabilities(expected.logits, 1.0)
     difference = float(np.abs(found - wanted).max())
     same = float(np.mean(found.argmax(axis=1) == wanted.argmax(axis=1)))
     if difference > 1e-3 or same < 1:
@@ -101,8 +116,8 @@ def _agreement(run: Run, folder: Path, preprocessing: Preprocessing) -> dict[str
 
 def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreement: dict[str, float]) -> Manifest:
     plan, dataset = run.plan(), run.dataset()
-    metrics = run.load("metrics", step="evaluate")
-    calibration = _calibration(run)
+    metrics = run.load("metrics", step="evaluate --test")
+    calibration = run.load("calibration", step="calibrate")
     return Manifest(
         version=version,
         created_at=datetime.now(timezone.utc).replace(microsecond=0),
@@ -114,13 +129,9 @@ def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreeme
         training_shares=training_shares(dataset),
         dataset_digest=run.load("dataset", step="split")["digest"],
         seed=plan.seed,
-        files={path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != CARD_FILE},
-        golden=_golden(network, plan, calibration.get("temperature", 1.0)),
+        files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
+        golden=_golden(network, plan, calibration["temperature"]),
     )
-
-
-def _calibration(run: Run) -> dict[str, Any]:
-    return run.load("calibration", step="calibrate") if (run.folder / "calibration.json").is_file() else {}
 
 
 def training_shares(dataset: Dataset) -> dict[str, float]:
@@ -131,7 +142,7 @@ def training_shares(dataset: Dataset) -> dict[str, float]:
 
 def _golden(network: Network, plan: FitPlan, temperature: float) -> tuple[GoldenCase, ...]:
     batch = golden_batch(_GOLDEN_SEEDS, plan.preprocessing)
-    logits, _ = compute(network, torch.from_numpy(batch))
+    logits, _ = compute(network, batch)
     rows = probabilities(logits, temperature)
     return tuple(
         GoldenCase(seed=seed, logits=tuple(map(float, logit)), probabilities=tuple(map(float, row)))

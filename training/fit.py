@@ -7,16 +7,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
-from training.batches import targets
+from training.batches import draw, targets
 from training.inputs import stacked_inputs
 from training.measure import macro_f1
+from training.outputs import compute
 from training.pixels import Loaded
 from training.plan import FitPlan
+from training.probe import fit_probe
+from training.progress import track
 from training.stepper import Stepper
 from training.weights import load_backbone_weights
 from worker.inference.networks import Network, build
+from worker.inference.preprocess import preprocess
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build(plan.architecture, len(labels))
     load_backbone_weights(network.backbone, plan.architecture, plan.weights)
+    if plan.head_start == "probe":
+        _start_head(network, train, plan, labels)
     stepper = Stepper(network.to(device, memory_format=torch.channels_last), plan, device)  # type: ignore[call-overload]
     history, best_state = _resume(checkpoint, stepper, plan)
     val_inputs = stacked_inputs(val, plan.preprocessing)
@@ -93,6 +100,19 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         on_epoch(result)
     network.load_state_dict(best_state)
     return Fitted(network.cpu().eval(), history)
+
+
+def _start_head(network: Network, train: Loaded, plan: FitPlan, labels: tuple[str, ...]) -> None:
+    # A random head would tear the pretrained features apart before it means anything (Kumar et al. 2022).
+    chosen = sorted(set(draw(train.samples, plan.epoch_images, np.random.default_rng(plan.seed))))
+    pictures = (Image.fromarray(train.pixels[index]) for index in track(chosen, "starting head", len(chosen)))
+    _, features = compute(network.eval(), (preprocess(picture, plan.preprocessing) for picture in pictures))
+    samples = [train.samples[index] for index in chosen]
+    truth = np.array([labels.index(sample.label) for sample in samples])
+    weight, bias = fit_probe(features, truth, [sample.group or sample.file for sample in samples])
+    with torch.no_grad():
+        network.head.weight.copy_(torch.from_numpy(weight))
+        network.head.bias.copy_(torch.from_numpy(bias))
 
 
 def _keep(

@@ -1,16 +1,16 @@
-"""Network inputs of whole splits, made by the serving path from the files' own bytes."""
+"""Network inputs, made by the serving path."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from common.manifest import Preprocessing
-from training.dataset import Sample
 from training.pixels import Loaded
-from training.progress import track
 from worker.inference.decode import decode
 from worker.inference.preprocess import preprocess
 
@@ -25,11 +25,19 @@ def stacked_inputs(loaded: Loaded, preprocessing: Preprocessing) -> Tensor:
     return torch.from_numpy(np.stack([preprocess(picture, preprocessing) for picture in pictures]))
 
 
-def served_inputs(root: Path, samples: list[Sample], preprocessing: Preprocessing) -> Tensor:
-    """Decode and preprocess files exactly as a worker does.
+def served_inputs(
+    paths: Iterable[Path], preprocessing: Preprocessing, change: Callable[[bytes], bytes] | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Decode and preprocess files exactly as a worker does, one after the other.
 
-    Returns:
-        float32 [N, 3, H, W].
+    Args:
+        paths: Files.
+        preprocessing: Of the network.
+        change: Made to each file's bytes first.
+
+    Yields:
+        float32 [3, H, W] each.
     """
-    arrays = [decode((root / s.file).read_bytes(), preprocessing) for s in track(samples, "reading", len(samples))]
-    return torch.from_numpy(np.stack(arrays))
+    for path in paths:
+        data = path.read_bytes()
+        yield decode(change(data) if change else data, preprocessing)

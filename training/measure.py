@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Labels = NDArray[np.integer]
+Floats = NDArray[np.floating]
 
 
 def confusion(truth: Labels, guesses: Labels, num_labels: int) -> NDArray[np.int64]:
@@ -24,3 +25,43 @@ def f1_scores(truth: Labels, guesses: Labels, num_labels: int) -> NDArray[np.flo
 def macro_f1(truth: Labels, guesses: Labels, num_labels: int) -> float:
     """Average F1 over the labels that are present or guessed."""
     return float(np.nanmean(f1_scores(truth, guesses, num_labels)))
+
+
+def calibration_error(probabilities: Floats, truth: Labels, *, bins: int = 15) -> float:
+    """Compute the expected calibration error of the top label over bins of equal mass (Nixon et al. 2019).
+
+    Args:
+        probabilities: float [N, L].
+        truth: Label index of each row.
+        bins: How many.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    order = np.argsort(confidence, kind="stable")
+    gaps = [
+        len(part) * abs(float(confidence[part].mean()) - float(right[part].mean()))
+        for part in np.array_split(order, bins)
+        if len(part)
+    ]
+    return sum(gaps) / len(truth)
+
+
+def risk_coverage(probabilities: Floats, truth: Labels) -> tuple[Floats, Floats]:
+    """Trace accuracy of what is answered over the share answered, the surest first.
+
+    Returns:
+        Share answered and accuracy, each [N], by falling confidence.
+    """
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    right = (probabilities.argmax(axis=1) == truth)[order]
+    counts = np.arange(1, len(truth) + 1)
+    return counts / len(truth), np.cumsum(right) / counts
+
+
+def separation(inside: Floats, outside: Floats) -> float:
+    """Compute the AUROC of scores that should be higher outside (the chance that they are, ties half)."""
+    merged = np.concatenate([inside, outside])
+    _, inverse, counts = np.unique(merged, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    above = ranks[len(inside) :].sum() - len(outside) * (len(outside) + 1) / 2
+    return float(above / (len(inside) * len(outside)))

@@ -1,6 +1,8 @@
 """What a network answers on a split: computed once by the served path, then only read."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,13 @@ from training.inputs import served_inputs
 from training.plan import FitPlan
 from training.progress import track
 from training.run import Run
+from training.shortcuts import CHANGES
 from worker.inference.networks import Network, build
 
 Floats = NDArray[np.float32]
+
+# Images a forward pass: larger ones gain nothing on a CPU.
+_PORTION = 32
 
 
 @dataclass(frozen=True)
@@ -58,31 +64,51 @@ def trained_network(run: Run, plan: FitPlan, num_labels: int) -> Network:
     return network.eval()
 
 
-def compute(network: Network, inputs: torch.Tensor) -> tuple[Floats, Floats]:
-    """Compute logits [N, L] and features [N, D] of inputs [N, 3, H, W]."""
-    portions = torch.split(inputs, 32)
+def compute(network: Network, inputs: Iterable[Floats]) -> tuple[Floats, Floats]:
+    """Compute logits [N, L] and features [N, D] of inputs float32 [3, H, W], in portions."""
+    parts = []
+    remaining = iter(inputs)
     with torch.inference_mode():
-        parts = [
-            network(part.contiguous(memory_format=torch.channels_last))
-            for part in track(portions, "computing", len(portions))
-        ]
+        while portion := list(islice(remaining, _PORTION)):
+            batch = torch.from_numpy(np.stack(portion)).contiguous(memory_format=torch.channels_last)
+            parts.append(network(batch))
     logits, features = (torch.cat([part[index] for part in parts]).numpy() for index in range(2))
     return logits, features
 
 
-def split_outputs(run: Run, split: str) -> SplitOutputs:
-    """Give a network's answers on a split, from the run's folder where they were computed before."""
-    dataset, plan = run.dataset(), run.plan()
+def split_outputs(run: Run, split: str, change: str = "") -> SplitOutputs:
+    """Give a network's answers on a split, from the run's folder where they were computed before.
+
+    Args:
+        run: A fitted run.
+        split: `train`, `val` or `test`.
+        change: Name of a change of `training.shortcuts` made to every file; empty for none.
+    """
+    dataset = run.dataset()
     samples = dataset.of(split)
     truth = np.array([dataset.labels.index(sample.label) for sample in samples], dtype=np.int64)
-    path = run.folder / f"outputs-{split}.npz"
-    if not _is_fresh(path, run.weights):
-        network = trained_network(run, plan, len(dataset.labels))
-        logits, features = compute(network, served_inputs(dataset.root, samples, plan.preprocessing))
-        np.savez(path, logits=logits, features=features)
-    with np.load(path, allow_pickle=False) as stored:
-        return SplitOutputs(samples, truth, stored["logits"], stored["features"])
+    name = f"{split}-{change}" if change else split
+    paths = [dataset.root / sample.file for sample in samples]
+    logits, features = _stored(run, name, paths, CHANGES.get(change))
+    return SplitOutputs(samples, truth, logits, features)
 
 
-def _is_fresh(path: Path, source: Path) -> bool:
-    return path.is_file() and path.stat().st_mtime >= source.stat().st_mtime
+def folder_outputs(run: Run, folder: Path) -> dict[str, tuple[Floats, Floats]]:
+    """Give a network's logits and features of the images in each sub folder of a folder."""
+    return {
+        kind.name: _stored(run, f"folder-{kind.name}", sorted(kind.glob("*.*")), None)
+        for kind in sorted(folder.iterdir())
+        if kind.is_dir()
+    }
+
+
+def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], bytes] | None) -> tuple[Floats, Floats]:
+    stored = run.folder / f"outputs-{name}.npz"
+    if not stored.is_file() or stored.stat().st_mtime < run.weights.stat().st_mtime:
+        plan = run.plan()
+        network = trained_network(run, plan, len(run.dataset().labels))
+        inputs = served_inputs(track(paths, name, len(paths)), plan.preprocessing, change)
+        logits, features = compute(network, inputs)
+        np.savez(stored, logits=logits, features=features)
+    with np.load(stored, allow_pickle=False) as arrays:
+        return arrays["logits"], arrays["features"]

@@ -11,6 +11,7 @@ _LITE_SCALE = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 _IMAGENET_SCALE = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 MultiLabel = Literal["own", "soft", "drop"]
+HeadStart = Literal["probe", "random"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class FitPlan:
         epochs: How often `epoch_images` are drawn.
         epoch_images: Draws an epoch: a label evenly, then a group of it, then an image of the group.
         batch_size: Images a step.
+        head_start: A linear probe of the starting features, or random weights.
         head_rate: Learning rate of the head.
         rate_decay: Factor of the rate from one block to the one before it (layer-wise rates).
         frozen_share: Share of the blocks, from the input on, that stay as they came.
@@ -44,14 +46,15 @@ class FitPlan:
     epochs: int = 8
     epoch_images: int = 1400
     batch_size: int = 32
-    head_rate: float = 2e-3
-    rate_decay: float = 0.75
+    head_start: HeadStart = "probe"
+    head_rate: float = 1e-3
+    rate_decay: float = 0.8
     frozen_share: float = 0.4
     adapt_statistics: bool = False
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     multi_label: MultiLabel = "soft"
-    mix: float = 0.0
+    mix: float = 0.4
     average_decay: float = 0.98
     augmentation: Augmentation = field(default_factory=Augmentation)
 

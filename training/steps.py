@@ -1,23 +1,32 @@
 """The steps of training: each reads what the one before left in the run's folder."""
 
 from pathlib import Path
+from typing import Literal
 
 from rich.table import Table
 from safetensors.torch import save_file
 
-from common.manifest import Manifest
+from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore
-from training.dataset import Dataset, read_dataset
-from training.evaluate import figures
+from training.calibrate import abstain_threshold, fit_temperature
+from training.dataset import Dataset, Sample, read_dataset
+from training.evaluate import Thresholds
 from training.export import export
 from training.fit import EpochResult, Pictures, fit
+from training.foreign import fit_score, save_score, threshold
 from training.outputs import split_outputs
 from training.pixels import load_pixels
 from training.plan import FitPlan
+from training.plots import draw_all
 from training.progress import console
+from training.report import foreign_figures, shortcut_figures, split_figures
 from training.run import Run
 from training.split import assign_splits
+from training.tables import print_figures
+from worker.inference.calibration import probabilities
 from worker.inference.predictor import load_predictor
+
+ForeignKind = Literal["mahalanobis", "knn", "energy"]
 
 # Larger than the network's input, so that crops still have pixels; smaller than the files, so that memory holds them.
 _TRAIN_EDGE = 320
@@ -39,29 +48,51 @@ def run_fit(run: Run, plan: FitPlan) -> None:
     """Train, epoch by epoch; a run that was interrupted goes on after its last whole epoch."""
     dataset = run.dataset()
     run.save_plan(plan)
-    train = load_pixels(dataset.root, dataset.of("train"), longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2))
+    train = load_pixels(
+        dataset.root, _learned_from(dataset, plan), longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2)
+    )
     val = load_pixels(dataset.root, dataset.of("val"), longest_edge=_VAL_EDGE)
     for file, reason in (*train.broken, *val.broken):
         console.print(f"[yellow]left out[/] {file}: {reason}")
-    fitted = fit(Pictures(train, val, dataset.labels), plan, checkpoint=run.checkpoint, on_epoch=_print_epoch)
+    fitted = fit(
+        Pictures(train, val, dataset.labels),
+        plan,
+        checkpoint=run.checkpoint,
+        on_epoch=print_epoch,
+    )
     half = {name: v.half() if v.is_floating_point() else v for name, v in fitted.network.state_dict().items()}
     save_file({name: value.contiguous() for name, value in half.items()}, run.weights)
     run.save("history", [vars(result) for result in fitted.history])
     run.checkpoint.unlink(missing_ok=True)
 
 
-def run_evaluate(run: Run) -> None:
+def run_calibrate(run: Run, *, rule: ForeignKind = "knn") -> None:
+    """Fit temperature, abstention and the rule for foreign images on validation."""
+    val, labels = split_outputs(run, "val"), run.dataset().labels
+    temperature = fit_temperature(val.logits, val.truth, val.groups)
+    rows = probabilities(val.logits, temperature)
+    abstain = abstain_threshold(rows, val.truth)
+    score = fit_score(rule, split_outputs(run, "train"), len(labels))
+    ood_rule = OodRule(kind=rule, threshold=threshold(score, val), file=save_score(score, run.folder))
+    values = {"temperature": temperature, "abstain_threshold": abstain, "ood_rule": ood_rule.model_dump()}
+    run.save("calibration", values)
+    console.print(f"temperature {temperature}, answers from probability {abstain} on")
+    console.print(f"foreign from a {rule} score of {ood_rule.threshold:.4f} on")
+
+
+def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     """Measure the trained network on validation and, once a release, on test."""
-    labels = run.dataset().labels
-    found = {split: figures(split_outputs(run, split), labels) for split in ("val", "test")}
-    run.save("metrics", found)
-    table = Table("split", "images", "groups", "accuracy", "macro-F1")
-    for split, parts in found.items():
-        for part, values in parts.items():
-            if values["images"]:
-                shown = (values[key] for key in ("images", "groups", "accuracy", "macro_f1"))
-                table.add_row(f"{split}, {part}", *map(str, shown))
-    console.print(table)
+    calibration = run.load("calibration", step="calibrate")
+    thresholds = Thresholds(calibration["temperature"], calibration["abstain_threshold"])
+    last = "test" if test else "val"
+    found = split_figures(run, ("val", "test") if test else ("val",), thresholds)
+    found["shortcuts"] = shortcut_figures(run, last)
+    if foreign is not None:
+        rule = OodRule(**calibration["ood_rule"])
+        found["foreign"] = foreign_figures(run, foreign, last, rule)
+    print_figures(found)
+    run.save("metrics" if test else "metrics-val", found)
+    draw_all(run, last, thresholds)
 
 
 def run_export(run: Run, store: ModelStore, version: str) -> Manifest:
@@ -71,7 +102,13 @@ def run_export(run: Run, store: ModelStore, version: str) -> Manifest:
     return manifest
 
 
-def _print_epoch(result: EpochResult) -> None:
+def _learned_from(dataset: Dataset, plan: FitPlan) -> list[Sample]:
+    train = dataset.of("train")
+    return [sample for sample in train if len(sample.all_labels) < 2] if plan.multi_label == "drop" else train
+
+
+def print_epoch(result: EpochResult) -> None:
+    """Print what one epoch gave."""
     console.print(f"epoch {result.epoch}: loss {result.loss:.3f}, validation macro-F1 {result.val_macro_f1:.3f}")
 
 

@@ -37,12 +37,19 @@ def write_class(root: Path, label: str, draw: Draw, count: int) -> None:
         (folder / f"{number:03d}.jpg").write_bytes(buffer.getvalue())
 
 
+@pytest.fixture(scope="session")
+def write_data() -> Callable[[Path], Path]:
+    def write(root: Path) -> Path:
+        for label, draw in CLASSES.items():
+            write_class(root, label, draw, 14)
+        return root
+
+    return write
+
+
 @pytest.fixture
-def made_data(tmp_path: Path) -> Path:
-    root = tmp_path / "data"
-    for label, draw in CLASSES.items():
-        write_class(root, label, draw, 14)
-    return root
+def made_data(tmp_path: Path, write_data: Callable[[Path], Path]) -> Path:
+    return write_data(tmp_path / "data")
 
 
 @pytest.fixture

@@ -1,0 +1,140 @@
+"""Training end to end with a tiny network: every step, resuming, a new class, promotion, rollback, refusal."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from common.model_store import ModelStore
+from training import steps
+from training.cli import main
+from training.dataset import read_dataset
+from training.fit import EpochResult
+from training.plan import FitPlan
+from worker.inference.prediction import Prediction
+from worker.inference.predictor import load_predictor
+
+TINY = ["--architecture", "timm:test_efficientnet", "--weights", "random", "--input-size", "32"]
+SHORT = ["--epochs", "3", "--epoch-images", "96"]
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def train(data: Path, folder: Path, version: str) -> Result:
+    places = ("--run", folder / f"run-{version}", "--store", folder / "store", "--version", version)
+    return invoke("all", data, *places, *TINY, *SHORT)
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory, write_data: Callable[[Path], Path]) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    result = train(write_data(folder / "data"), folder, "first")
+    assert result.exit_code == 0, result.output
+    return folder / "store"
+
+
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> ModelStore:
+    shutil.copytree(trained_once, tmp_path / "store")
+    return ModelStore(tmp_path / "store")
+
+
+def test_one_command_makes_a_version_that_serves(trained: ModelStore, made_data: Path) -> None:
+    assert trained.current() == "first"
+    manifest = trained.verify("first")
+    assert manifest.labels == ("amber", "blue", "grass")
+    assert manifest.metrics["test"]["all"]["images"] == 6
+    assert manifest.metrics["onnx_agreement"]["top_label_equal"] == 1
+    assert sum(manifest.training_shares.values()) == pytest.approx(1, abs=0.001)
+    assert manifest.ood_rule is not None
+    names = {path.name for path in trained.folder("first").iterdir()}
+    assert {"model.safetensors", "model.onnx", "manifest.json", "card.md", "confusion.png", "history.png"} <= names
+    assert "Research use only" in (trained.folder("first") / "card.md").read_text()
+    (result,) = load_predictor(trained, runtime="onnx").predict([(made_data / "blue" / "000.jpg").read_bytes()])
+    assert isinstance(result, Prediction)
+
+
+def test_a_new_folder_of_images_becomes_a_new_class_with_its_pages(
+    trained: ModelStore, made_data: Path, tmp_path: Path, add_class: Callable[..., None]
+) -> None:
+    add_class(made_data, "violet", (150, 40, 200), 40)
+    (made_data / "violet" / "info.en.md").write_text("# Violet\n")
+    (made_data / "violet" / "info.fr.md").write_text("# Violette\n")
+    assert train(made_data, tmp_path, "second").exit_code == 0
+    manifest = trained.verify("second")
+    assert manifest.labels == ("amber", "blue", "grass", "violet")
+    assert "violet" in manifest.metrics["test"]["all"]["f1"]
+    assert (trained.folder("second") / "info.violet.fr.md").read_text() == "# Violette\n"
+    assert trained.current() == "second"
+    assert invoke("rollback", "--store", trained.root).exit_code == 0
+    assert trained.current() == "first"
+    compared = invoke("compare", made_data, "first", "second", "--store", trained.root)
+    assert compared.exit_code == 0, compared.output
+    assert "gain of the second" in compared.output
+
+
+def test_a_damaged_version_is_not_promoted_and_the_old_one_goes_on(trained: ModelStore) -> None:
+    trained.folder("first").rename(trained.root / "other")
+    (trained.root / "other").rename(trained.root / "first")
+    (trained.folder("first") / "model.onnx").write_bytes(b"damaged")
+    result = invoke("promote", "--store", trained.root, "first")
+    assert result.exit_code == 1
+    assert "sha256" in result.output
+    assert trained.current() == "first"
+
+
+def test_an_interrupted_fit_goes_on_where_it_stopped(
+    made_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    assert invoke("split", made_data, "--run", run).exit_code == 0
+    whole = invoke("fit", "--run", run, *TINY, *SHORT)
+    expected = json.loads((run / "history.json").read_text())
+    assert whole.output.count("validation macro-F1") == 3
+    assert len(expected) == 3
+    _interrupt_after(2, run, monkeypatch)
+    resumed = invoke("fit", "--run", run, *TINY, *SHORT)
+    assert resumed.output.count("validation macro-F1") == 1
+    assert json.loads((run / "history.json").read_text()) == expected
+
+
+class InterruptedByTestError(Exception):
+    """Stands for a killed process."""
+
+
+def _interrupt_after(epochs: int, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(result: EpochResult) -> None:
+        if result.epoch == epochs:
+            raise InterruptedByTestError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "print_epoch", stop)
+        with pytest.raises(InterruptedByTestError):
+            invoke("fit", "--run", run, *TINY, *SHORT)
+
+
+def test_a_step_before_its_time_says_which_one_to_run(tmp_path: Path) -> None:
+    result = invoke("calibrate", "--run", tmp_path / "nothing")
+    assert result.exit_code == 2
+    assert "training split" in result.output
+
+
+def test_listing_marks_the_version_that_serves(trained: ModelStore) -> None:
+    result = invoke("list", "--store", trained.root)
+    assert result.exit_code == 0
+    assert "first" in result.output
+    assert "*" in result.output
+
+
+def test_the_default_plan_fits_the_real_data(repository: Path) -> None:
+    data = repository.parent / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip("the photographs are not on this machine")
+    dataset = read_dataset(data)
+    assert len(dataset.labels) == 7
+    assert FitPlan().epoch_images >= len({sample.group for sample in dataset.of("train")})

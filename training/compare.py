@@ -1,0 +1,90 @@
+"""Two versions side by side on the same images, as a worker serves them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.model_store import ModelStore
+from training.bootstrap import interval
+from training.dataset import Dataset, read_dataset
+from training.measure import f1_scores
+from training.plan import FitPlan
+from training.progress import track
+from training.split import assign_splits
+from worker.inference.prediction import ANSWERED, Prediction
+from worker.inference.predictor import Predictor, load_predictor
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two versions answer the same images.
+
+    Attributes:
+        versions: Their names.
+        images: How many images both answered.
+        macro_f1: Of each.
+        gain: Macro-F1 of the second less that of the first.
+        gain_interval: 95 %, by resampling groups; the same resamples for both.
+        same_label: Share of images with the same top label.
+        answered: Share answered of each.
+    """
+
+    versions: tuple[str, str]
+    images: int
+    macro_f1: tuple[float, float]
+    gain: float
+    gain_interval: tuple[float, float]
+    same_label: float
+    answered: tuple[float, float]
+
+
+def compare_versions(data: Path, store: ModelStore, versions: tuple[str, str], *, split: str) -> Comparison:
+    """Let two versions answer one split.
+
+    Args:
+        data: Folder of the data set.
+        store: Holds both versions.
+        versions: Their names.
+        split: `val` or `test`.
+    """
+    dataset = assign_splits(read_dataset(data), seed=FitPlan().seed)
+    first, second = (_answers(load_predictor(store, runtime="onnx", version=v), dataset, split) for v in versions)
+    truth = np.array([dataset.labels.index(sample.label) for sample in dataset.of(split)])
+    groups = [sample.group or sample.file for sample in dataset.of(split)]
+    count = len(dataset.labels)
+
+    def score(guesses: NDArray[np.int64], rows: NDArray[np.int64]) -> float:
+        # One label more than the data set has: answers that it does not know, never right and not averaged in.
+        return float(np.nanmean(f1_scores(truth[rows], guesses[rows], count + 1)[:count]))
+
+    def gain(rows: NDArray[np.int64]) -> float:
+        return score(second[0], rows) - score(first[0], rows)
+
+    everything = np.arange(len(truth))
+    return Comparison(
+        versions=versions,
+        images=len(truth),
+        macro_f1=(score(first[0], everything), score(second[0], everything)),
+        gain=gain(everything),
+        gain_interval=interval(groups, gain, seed=0),
+        same_label=float(np.mean(first[0] == second[0])),
+        answered=(float(first[1].mean()), float(second[1].mean())),
+    )
+
+
+def _answers(predictor: Predictor, dataset: Dataset, split: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    unknown = len(dataset.labels)
+    index_of = {label: index for index, label in enumerate(dataset.labels)}
+    samples = dataset.of(split)
+    guesses, answered = [], []
+    for sample in track(samples, predictor.version, len(samples)):
+        (result,) = predictor.predict([(dataset.root / sample.file).read_bytes()])
+        if isinstance(result, Prediction):
+            guesses.append(index_of.get(predictor.labels[int(np.argmax(result.probabilities))], unknown))
+            answered.append(result.outcome == ANSWERED)
+        else:
+            guesses.append(unknown)
+            answered.append(False)
+    return np.array(guesses), np.array(answered)

@@ -1,0 +1,53 @@
+"""How much a random split flatters: the same classifier on the same images, split by image and by group."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+from training.inputs import served_inputs
+from training.measure import Floats, macro_f1
+from training.outputs import compute
+from training.plan import FitPlan
+from training.probe import fit_probe
+from training.progress import track
+from training.weights import load_backbone_weights
+from worker.inference.networks import build
+
+_FOLDS = 4
+
+
+def leakage(dataset: Dataset, plan: FitPlan) -> dict[str, float]:
+    """Measure a simple classifier under both splits.
+
+    Args:
+        dataset: Every image of every split.
+        plan: Names the network whose starting weights give the features.
+
+    Returns:
+        Macro-F1 `by_image` and `by_group`, each over whole cross-validation.
+    """
+    network = build(plan.architecture, len(dataset.labels)).eval()
+    load_backbone_weights(network.backbone, plan.architecture, plan.weights)
+    paths = [dataset.root / sample.file for sample in dataset.samples]
+    _, features = compute(network, served_inputs(track(paths, "leakage", len(paths)), plan.preprocessing))
+    truth = np.array([dataset.labels.index(sample.label) for sample in dataset.samples])
+    images = [sample.file for sample in dataset.samples]
+    groups = [sample.group or sample.file for sample in dataset.samples]
+    return {
+        name: round(_cross_validated(features, truth, groups, units=units, seed=plan.seed), 4)
+        for name, units in (("by_image", images), ("by_group", groups))
+    }
+
+
+def _cross_validated(
+    features: Floats, truth: NDArray[np.int64], groups: list[str], *, units: list[str], seed: int
+) -> float:
+    _, member = np.unique(np.asarray(units), return_inverse=True)
+    fold_of_unit = np.random.default_rng(seed).permutation(int(member.max()) + 1) % _FOLDS
+    guesses = np.empty_like(truth)
+    for fold in range(_FOLDS):
+        held_out = fold_of_unit[member] == fold
+        kept = [unit for unit, out in zip(groups, held_out, strict=True) if not out]
+        weight, bias = fit_probe(features[~held_out], truth[~held_out], kept)
+        guesses[held_out] = (features[held_out] @ weight.T + bias).argmax(axis=1)
+    return macro_f1(truth, guesses, int(truth.max()) + 1)

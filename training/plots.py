@@ -1,0 +1,90 @@
+"""Pictures of a version: training curve, confusion matrix, reliability, risk against coverage."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from training.evaluate import Thresholds
+from training.measure import confusion, risk_coverage
+from training.outputs import SplitOutputs, split_outputs
+from training.run import Run
+from worker.inference.calibration import probabilities
+
+# No window system on a server.
+matplotlib.use("Agg")
+
+from matplotlib import pyplot
+
+_BINS = 10
+
+
+def draw_all(run: Run, split: str, thresholds: Thresholds) -> None:
+    """Draw every picture of a run into its folder."""
+    outputs, labels = split_outputs(run, split), run.dataset().labels
+    history = run.folder / "history.json"
+    if history.is_file():
+        draw_history(run.folder / "history.png", json.loads(history.read_text(encoding="utf-8")))
+    draw_confusion(run.folder / "confusion.png", outputs, labels)
+    draw_reliability(run.folder / "reliability.png", outputs, thresholds)
+    draw_risk_coverage(run.folder / "risk_coverage.png", outputs, thresholds)
+
+
+def draw_history(path: Path, history: list[dict[str, Any]]) -> None:
+    """Draw loss and validation macro-F1 over the epochs."""
+    figure, left = pyplot.subplots(figsize=(5, 3.2), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    left.plot(epochs, [row["loss"] for row in history], "C0o-")
+    left.set_xlabel("epoch")
+    left.set_ylabel("training loss", color="C0")
+    right = left.twinx()
+    right.plot(epochs, [row["val_macro_f1"] for row in history], "C1o-")
+    right.set_ylabel("validation macro-F1", color="C1")
+    _save(figure, path)
+
+
+def draw_confusion(path: Path, outputs: SplitOutputs, labels: tuple[str, ...]) -> None:
+    """Draw how often each label is taken for each other one, row by row in per cent."""
+    counts = confusion(outputs.truth, outputs.logits.argmax(axis=1), len(labels))
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    figure, axes = pyplot.subplots(figsize=(5, 4.4), layout="constrained")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("answer")
+    axes.set_ylabel("label")
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=8)
+    _save(figure, path)
+
+
+def draw_reliability(path: Path, outputs: SplitOutputs, thresholds: Thresholds) -> None:
+    """Draw how often answers of a confidence are right."""
+    rows = probabilities(outputs.logits, thresholds.temperature)
+    confidence, right = rows.max(axis=1), rows.argmax(axis=1) == outputs.truth
+    parts = [part for part in np.array_split(np.argsort(confidence), _BINS) if len(part)]
+    figure, axes = pyplot.subplots(figsize=(3.8, 3.6), layout="constrained")
+    axes.plot([0, 1], [0, 1], "k:", linewidth=1)
+    axes.plot([confidence[p].mean() for p in parts], [right[p].mean() for p in parts], "C0o-")
+    axes.set(xlabel="probability given", ylabel="share right", xlim=(0, 1.02), ylim=(0, 1.02))
+    _save(figure, path)
+
+
+def draw_risk_coverage(path: Path, outputs: SplitOutputs, thresholds: Thresholds) -> None:
+    """Draw the accuracy of what is answered over the share answered."""
+    rows = probabilities(outputs.logits, thresholds.temperature)
+    share, accuracy = risk_coverage(rows, outputs.truth)
+    figure, axes = pyplot.subplots(figsize=(4.4, 3.4), layout="constrained")
+    axes.plot(share, accuracy, "C0")
+    axes.axvline(float(np.mean(rows.max(axis=1) >= thresholds.abstain)), color="C1", linestyle="--")
+    axes.set(xlabel="share answered", ylabel="accuracy of what is answered", xlim=(0, 1.02), ylim=(0.5, 1.02))
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    # No time stamp and no software name in the file: the same run draws the same bytes.
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    pyplot.close(figure)

@@ -1,0 +1,63 @@
+"""Figures as tables on the terminal."""
+
+from typing import Any
+
+from rich.table import Table
+
+from training.compare import Comparison
+from training.progress import console
+
+
+def print_figures(found: dict[str, Any]) -> None:
+    """Print everything that an evaluation measured."""
+    _print_splits(found)
+    _print_shortcuts(found.get("shortcuts", {}))
+    _print_foreign(found.get("foreign", {}).get("scores", {}))
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print two versions side by side."""
+    low, high = found.gain_interval
+    table = Table("", *found.versions, title=f"{found.images} images")
+    table.add_row("macro-F1", *(f"{value:.3f}" for value in found.macro_f1))
+    table.add_row("answered", *(f"{value:.1%}" for value in found.answered))
+    console.print(table)
+    console.print(f"gain of the second: {found.gain:+.3f} (95 %: {low:+.3f} to {high:+.3f})")
+    console.print(f"same top label: {found.same_label:.1%}")
+
+
+def _print_splits(found: dict[str, Any]) -> None:
+    table = Table("split", "images", "groups", "accuracy", "macro-F1", "calibration error", "answered", "of it right")
+    for split in ("val", "test"):
+        for part, values in found.get(split, {}).items():
+            if values["images"]:
+                table.add_row(f"{split}, {part}", *_cells(values))
+    console.print(table)
+
+
+def _cells(values: dict[str, Any]) -> list[str]:
+    low, high = values["macro_f1_interval"]
+    return [
+        str(values["images"]),
+        str(values["groups"]),
+        f"{values['accuracy']:.3f}",
+        f"{values['macro_f1']:.3f} ({low:.2f} to {high:.2f})",
+        f"{values['calibration_error']:.3f}",
+        f"{values['answered']['share']:.1%}",
+        f"{values['answered']['accuracy']:.1%}",
+    ]
+
+
+def _print_shortcuts(found: dict[str, Any]) -> None:
+    table = Table("shortcut taken away", "macro-F1", "loss")
+    for name, values in found.items():
+        table.add_row(name, f"{values['macro_f1']:.3f}", f"{values['loss']:+.3f}")
+    console.print(table)
+
+
+def _print_foreign(found: dict[str, Any]) -> None:
+    table = Table("foreign images", "dental rejected", "AUROC", "rejected")
+    for kind, values in found.items():
+        table.add_row(kind, f"{values['dental_rejected']:.1%}", str(values["auroc"]), str(values["rejected"]))
+    if found:
+        console.print(table)
