@@ -52,7 +52,9 @@
 
   // The preview of a picture that cannot be decoded.
   document.addEventListener("error", (event) => {
-    if (event.target.matches?.(".picture img, .chosen img")) event.target.hidden = true;
+    if (!event.target.matches?.(".picture img, .chosen img")) return;
+    event.target.hidden = true;
+    event.target.closest(".picture")?.classList.add("missing");
   }, true);
 
   document.addEventListener("submit", (event) => {
