@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -15,7 +16,7 @@ from common.errors import ConfigurationError
 from infra.environment import settings_from
 from infra.local.control import SupervisorControl
 from infra.local.env_file import read_environment
-from infra.local.ports import check_ports
+from infra.local.ports import check_ports, taken_observers
 from infra.local.processes import find_leftovers, read_record, wait_for_end
 from infra.local.readiness import ask_readyz, describe_absent
 from infra.local.stack import (
@@ -57,11 +58,22 @@ def run(environ: Mapping[str, str], *, folder: Path) -> int:
         left_over = clear_leftovers(stack.data_dir)
         if left_over:
             click.echo(f"Stopped {left_over} process(es) that an earlier run had left.")
+        stack = _without_taken_observers(stack)
         check_ports(stack.parts)
         lay_out(stack)
         if not stack.has("exporter"):
             click.echo("Without celery-exporter: its environment .venv-exporter is missing.")
         return _supervise(stack, variables)
+
+
+def _without_taken_observers(stack: Stack) -> Stack:
+    taken = taken_observers(stack.parts)
+    for part in taken:
+        assert part.listener is not None  # noqa: S101  a port that is taken has a listener
+        click.echo(
+            f"Without {part.name}: port {part.listener.port} is taken. {part.listener.variable} names another one."
+        )
+    return replace(stack, parts=tuple(part for part in stack.parts if part not in taken))
 
 
 def _supervise(stack: Stack, variables: Mapping[str, str]) -> int:

@@ -2,49 +2,16 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.queues import CONSUMED_QUEUES
 from common.settings import Settings
+from infra.local.observers import ObserverPrograms, observer_parts
+from infra.local.part import OBSERVER, Listener, Part
 
 _CELERY = ("-m", "celery", "-A", "worker.app:app")
-# Observers never take a core from the parts that they observe, nor from their start.
-_OBSERVER = ("nice", "-n", "10")
 _EXPORTER_ENTRY = "from src.cli import cli; cli(auto_envvar_prefix='CE')"
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Where a part listens, and the variable that moves it."""
-
-    host: str
-    port: int
-    variable: str
-
-
-@dataclass(frozen=True)
-class Part:
-    """One process that the supervisor keeps alive.
-
-    Attributes:
-        name: Name in messages, of the log file and of the supervisor's program.
-        command: Program and arguments; never a secret.
-        stop_rank: Parts with a higher rank are stopped earlier.
-        stop_seconds: Time to finish after SIGTERM, before SIGKILL.
-        environment: Variables beside the inherited ones; never a secret.
-        listener: Where it listens, if it does.
-        needs_redis: Whether it waits for the local Redis before it starts.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    stop_rank: int
-    stop_seconds: int
-    environment: Mapping[str, str] = field(default_factory=dict)
-    listener: Listener | None = None
-    needs_redis: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,10 +21,12 @@ class Programs:
     Attributes:
         redis_server: The Redis to start; None where `DENTIQ_REDIS_URL` names a running one.
         exporter_python: Python of celery-exporter's environment; None where that is missing.
+        observers: Prometheus and the exporters of Redis and the machine, where they are installed.
     """
 
     redis_server: Path | None
     exporter_python: Path | None
+    observers: ObserverPrograms = field(default_factory=ObserverPrograms)
 
 
 def stack_parts(settings: Settings, *, programs: Programs, cores: int) -> list[Part]:
@@ -72,6 +41,7 @@ def stack_parts(settings: Settings, *, programs: Programs, cores: int) -> list[P
         cores: Usable processor cores.
     """
     parts = [_flower(settings), _worker(settings, cores=cores), _beat(), _web(settings)]
+    parts += observer_parts(settings, programs.observers)
     if programs.exporter_python is not None:
         parts.insert(0, _exporter(settings, programs.exporter_python))
     if programs.redis_server is not None:
@@ -101,7 +71,7 @@ def _exporter(settings: Settings, python: Path) -> Part:
     address = ("--host", "127.0.0.1", "--port", str(settings.exporter_port), "--retry-interval", "5")
     return Part(
         name="exporter",
-        command=(*_OBSERVER, str(python), "-c", _EXPORTER_ENTRY, *address),
+        command=(*OBSERVER, str(python), "-c", _EXPORTER_ENTRY, *address),
         stop_rank=20,
         stop_seconds=5,
         listener=Listener("127.0.0.1", settings.exporter_port, "DENTIQ_EXPORTER_PORT"),
@@ -120,7 +90,7 @@ def _flower(settings: Settings) -> Part:
     )
     return Part(
         name="flower",
-        command=(*_OBSERVER, sys.executable, *_CELERY, "flower", *options),
+        command=(*OBSERVER, sys.executable, *_CELERY, "flower", *options),
         stop_rank=30,
         stop_seconds=5,
         listener=Listener("127.0.0.1", settings.flower_port, "DENTIQ_FLOWER_PORT"),

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 
 from common.errors import ConfigurationError
-from infra.local.parts import Listener, Part
+from infra.local.part import Listener, Part
 
 _REDIS_HINT = " To use the Redis that is already there, set DENTIQ_REDIS_URL."
 
@@ -26,6 +26,11 @@ def check_ports(parts: Sequence[Part]) -> None:
         wanted.setdefault(part.listener.port, part.name)
     if complaints:
         raise ConfigurationError("\n".join(complaints))
+
+
+def taken_observers(parts: Sequence[Part]) -> list[Part]:
+    """List the optional parts whose port another program has: often the same program, as a service of the machine."""
+    return [part for part in parts if part.optional and part.listener is not None and _refusal(part.listener)]
 
 
 def _complaint(name: str, listener: Listener, *, wanted_by: str | None) -> str:

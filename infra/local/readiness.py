@@ -9,7 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from infra.local.control import PartState
-from infra.local.parts import Part
+from infra.local.part import Part
 
 _LOG_LINES = 12
 _LOG_TAIL_BYTES = 8192

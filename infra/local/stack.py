@@ -12,7 +12,9 @@ from pathlib import Path
 
 from common.errors import ConfigurationError
 from common.settings import Settings
-from infra.local.parts import Part, Programs, stack_parts, usable_cores
+from infra.local.observers import find_observers, local_prometheus_configuration
+from infra.local.part import Part
+from infra.local.parts import Programs, stack_parts, usable_cores
 from infra.local.processes import (
     MARK_VARIABLE,
     find_leftovers,
@@ -24,7 +26,9 @@ from infra.local.processes import (
 from infra.local.readiness import reachable_host
 from infra.local.redis_server import find_redis_server, redis_configuration
 from infra.local.supervisor_config import socket_path, supervisor_configuration
+from infra.secret_file import read_or_make_secret
 
+FLOWER_USER = "dentiq"
 _EXPORTER_PYTHON = Path(".venv-exporter") / "bin" / "python"
 # What the supervisor needs beside the parts' own times to notice each end, about a second a part.
 _SUPERVISOR_SECONDS = 15
@@ -87,6 +91,7 @@ def plan_stack(settings: Settings, *, working_folder: Path) -> Stack:
     programs = Programs(
         redis_server=None if "redis_url" in settings.model_fields_set else find_redis_server(),
         exporter_python=exporter if exporter.exists() else None,
+        observers=find_observers(working_folder / "prometheus"),
     )
     parts = stack_parts(absolute, programs=programs, cores=usable_cores())
     return Stack(settings=absolute, parts=tuple(parts), working_folder=working_folder)
@@ -135,6 +140,23 @@ def lay_out(stack: Stack) -> None:
         redis_port=port if stack.owns_redis else None,
     )
     _supervisor_file(stack.data_dir).write_text(content, encoding="utf-8")
+    if stack.has("prometheus"):
+        _lay_out_prometheus(stack)
+
+
+def _lay_out_prometheus(stack: Stack) -> None:
+    source = stack.working_folder / "prometheus"
+    content = local_prometheus_configuration(
+        (source / "prometheus.yml").read_text(encoding="utf-8"),
+        rules=source.resolve() / "rules",
+        listeners={part.name: part.listener for part in stack.parts if part.listener is not None},
+    )
+    (stack.data_dir / "run" / "prometheus.json").write_text(content, encoding="utf-8")
+
+
+def flower_password_file(data_dir: Path) -> Path:
+    """Where the password of Flower is kept, made at the first start."""
+    return data_dir / "flower" / "password"
 
 
 def child_environment(stack: Stack, environ: Mapping[str, str]) -> dict[str, str]:
@@ -145,11 +167,15 @@ def child_environment(stack: Stack, environ: Mapping[str, str]) -> dict[str, str
         "DENTIQ_DATA_DIR": str(stack.data_dir),
         "DENTIQ_PORT": str(settings.port),
         "CE_BROKER_URL": settings.redis_url.get_secret_value(),
+        "REDIS_ADDR": settings.redis_url.get_secret_value(),
+        "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{read_or_make_secret(flower_password_file(stack.data_dir))}",
         "PYTHONUNBUFFERED": "1",
     }
     if stack.owns_redis:
         url = f"redis://127.0.0.1:{settings.local_redis_port}/0"
-        decided |= {"DENTIQ_REDIS_URL": url, "CE_BROKER_URL": url}
+        decided |= {"DENTIQ_REDIS_URL": url, "CE_BROKER_URL": url, "REDIS_ADDR": url}
+    if environ.get("FLOWER_BASIC_AUTH"):
+        del decided["FLOWER_BASIC_AUTH"]
     return {**environ, **decided}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.errors import ConfigurationError
-from infra.local.parts import Part
+from infra.local.part import Part
 
 # The kernel's limit for the path of a Unix socket is 108 bytes; macOS has 104, and the server adds ".<pid>" at first.
 _LONGEST_SOCKET_PATH = 90

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.local.control import PartState
 from infra.local.readiness import describe_part
-from infra.local.stack import Stack
+from infra.local.stack import FLOWER_USER, Stack, flower_password_file
 
 # After this many starts in a row the log says more than another line about a start, and after that nothing new.
 _STARTS_TO_TELL = 3
@@ -59,10 +59,17 @@ def describe_addresses(stack: Stack, *, seconds: float) -> str:
         if stack.has("exporter")
         else "not installed (`make setup` installs it with Python 3.11 or 3.12)"
     )
+    prometheus = (
+        f"http://127.0.0.1:{settings.prometheus_port}/"
+        if stack.has("prometheus")
+        else "not started (where `prometheus` is on PATH and its port is free, it is)"
+    )
     rows = {
         "page": f"{stack.base_url}/",
         "API": f"{stack.base_url}/api/docs",
         "Flower": f"http://127.0.0.1:{settings.flower_port}/",
+        "Flower's login": f"{FLOWER_USER}, password in {flower_password_file(stack.data_dir)}",
+        "Prometheus": prometheus,
         "celery-exporter": exporter,
         "data": str(stack.data_dir),
         "logs": str(stack.log_dir / "*.log"),

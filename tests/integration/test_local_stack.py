@@ -38,13 +38,19 @@ def kill_part(stack: LocalStack, name: str) -> int:
 def test_it_names_the_addresses_of_everything_that_it_started(stack: LocalStack) -> None:
     for address in (f"{stack.base_url}/", f"{stack.base_url}/api/docs", f"http://127.0.0.1:{stack.flower_port}/"):
         assert f" {address}\n" in stack.output
-        answer = wait_until(lambda url=address: _answer(url), 20, what=address)
+        answer = wait_until(lambda url=address: _answer(url, login=stack.flower_login), 20, what=address)
         assert answer.status_code == 200
 
 
-def _answer(url: str) -> httpx.Response | None:
+def test_flower_asks_for_its_password(stack: LocalStack) -> None:
+    address = f"http://127.0.0.1:{stack.flower_port}/"
+    assert wait_until(lambda: _answer(address), 20, what="Flower").status_code == 401
+    assert wait_until(lambda: _answer(address, login=("dentiq", "guess")), 20, what="Flower").status_code == 401
+
+
+def _answer(url: str, *, login: tuple[str, str] | None = None) -> httpx.Response | None:
     try:
-        return httpx.get(url, follow_redirects=True, timeout=10)
+        return httpx.get(url, follow_redirects=True, timeout=10, auth=login)
     except httpx.TransportError:
         return None
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from common.settings import Settings
-from infra.local.parts import Part, Programs, stack_parts
+from infra.local.part import Part
+from infra.local.parts import Programs, stack_parts
 
 EVERYTHING = Programs(redis_server=Path("/bin/redis-server"), exporter_python=Path("/venv/bin/python"))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.errors import ConfigurationError
-from infra.local.parts import Listener, Part
+from infra.local.part import Listener, Part
 from infra.local.ports import check_ports
 from tests.fixtures.redis import free_port
 

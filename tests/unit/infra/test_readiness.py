@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.control import PartState
-from infra.local.parts import Listener, Part
+from infra.local.part import Listener, Part
 from infra.local.readiness import ask_readyz, describe_absent, last_lines
 from tests.fixtures.redis import RedisServer, free_port
 

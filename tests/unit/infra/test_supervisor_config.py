@@ -8,7 +8,7 @@ import pytest
 from supervisor.options import ServerOptions
 
 from common.errors import ConfigurationError
-from infra.local.parts import Part
+from infra.local.part import Part
 from infra.local.supervisor_config import socket_path, supervisor_configuration
 
 REDIS = Part(name="redis", command=("redis-server",), stop_rank=10, stop_seconds=30, needs_redis=False)
