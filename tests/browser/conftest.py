@@ -68,7 +68,7 @@ def open_page(browser: Browser, web: WebServer) -> Iterator[Callable[..., Page]]
     contexts = []
 
     def open_(path: str = "/", **options: object) -> Page:
-        context = browser.new_context(base_url=web.url, **{"locale": "en-GB", **options})
+        context = browser.new_context(**{"base_url": web.url, "locale": "en-GB", **options})
         contexts.append(context)
         context.set_default_timeout(_TIMEOUT_MS)
         page = context.new_page()

@@ -13,7 +13,12 @@ Screenshot = Callable[[Page, str], None]
 
 READERS = {
     "desktop": {},
-    "phone": {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2},
+    "phone": {
+        "viewport": {"width": 360, "height": 740},
+        "device_scale_factor": 2,
+        "has_touch": True,
+        "is_mobile": True,
+    },
     "dark": {"color_scheme": "dark"},
     "french": {"locale": "fr-FR"},
 }
