@@ -1,5 +1,7 @@
 """Sending work hints to the workers: a Celery client that only publishes, by task name, and never waits for long."""
 
+from time import monotonic
+
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -20,6 +22,9 @@ _QUICK_FAILURE = {
     "socket_timeout": 2.0,
 }
 
+# A broker that is silent costs its sender 2 s: after one failure the sweeper sends the hints for a while.
+_REST_SECONDS = 5.0
+
 _log = structlog.get_logger(__name__)
 
 
@@ -34,6 +39,7 @@ class Publisher:
 
     def __init__(self, broker_url: str, *, pool_size: int, unsent: Counter) -> None:
         self._unsent = unsent
+        self._rests_until = 0.0
         self._celery = Celery("dentiq.web", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
             accept_content=["json"],
@@ -48,11 +54,15 @@ class Publisher:
 
     def publish(self, queue: QueueName) -> bool:
         """Send one hint; return whether the broker took it. A failure is logged, never raised."""
+        if monotonic() < self._rests_until:
+            self._unsent.inc()
+            return False
         try:
             self._celery.send_task(
                 CLASSIFY_TASK, kwargs=WorkHint(queue).to_kwargs(), queue=queue.value, retry=False, ignore_result=True
             )
         except (OperationalError, OSError) as error:
+            self._rests_until = monotonic() + _REST_SECONDS
             self._unsent.inc()
             _log.warning("hint_unsent", queue=queue.value, reason=str(error))
             return False
