@@ -13,7 +13,8 @@ from playwright.sync_api import TimeoutError as NothingCame
 
 from common.jobs.record import Outcome
 from tests.fake_worker import FakeWorker
-from tests.web_server import WebServer
+from tests.fixtures.redis import RedisServer
+from tests.web_server import WebServer, web_settings
 
 OpenPage = Callable[..., Page]
 Screenshot = Callable[[Page, str], None]
@@ -213,3 +214,23 @@ def test_a_page_whose_job_is_erased_elsewhere_says_so_and_stops(
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
     worker.store.erase(page.url.rsplit("/", 1)[1])
     expect(page.locator(".notice.alert")).to_contain_text("There is no such result")
+
+
+def test_a_result_page_survives_a_restart_of_redis(
+    open_page: OpenPage, make_redis: Callable[[], RedisServer], photo: Path, tmp_path: Path
+) -> None:
+    redis = make_redis()
+    web = WebServer(web_settings(redis_url=redis.url, folder=tmp_path))
+    web.start()
+    try:
+        page = open_page("/", base_url=web.url)
+        choose(page, photo)
+        expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
+        redis.kill()
+        expect(page.locator("#connection")).to_be_visible(timeout=15_000)
+        redis.start()
+        with FakeWorker(web.settings).working():
+            expect(page.locator("h1")).to_have_text("Caries, 85.0%", timeout=15_000)
+        expect(page.locator("#connection")).to_be_hidden()
+    finally:
+        web.stop()
