@@ -100,7 +100,7 @@ def _fit_options(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--seed", default=FitPlan().seed, show_default=True)
 def split(data: Path, run_folder: Path, seed: int) -> None:
     """Assign the images below DATA to train, val and test, by group."""
-    steps.run_split(data, Run(run_folder), seed=seed)
+    steps.run_split(data, Run(run_folder), FitPlan(seed=seed))
 
 
 @main.command()
@@ -194,7 +194,7 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
     run, store = Run(run_folder), ModelStore(store_folder)
     version, foreign, rule = (choices.pop(name) for name in ("version", "foreign", "rule"))
     plan = FitPlan(**choices)
-    steps.run_split(data, run, seed=plan.seed)
+    steps.run_split(data, run, plan)
     steps.run_fit(run, plan)
     steps.run_calibrate(run, rule=rule)
     steps.run_evaluate(run, test=True, foreign=foreign)

@@ -4,14 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.dataset import Dataset
-from training.inputs import served_inputs
 from training.measure import Floats, macro_f1
-from training.outputs import compute
 from training.plan import FitPlan
 from training.probe import fit_probe
-from training.progress import track
-from training.weights import load_backbone_weights
-from worker.inference.networks import build
+from training.start import starting_features
 
 _FOLDS = 4
 
@@ -26,10 +22,7 @@ def leakage(dataset: Dataset, plan: FitPlan) -> dict[str, float]:
     Returns:
         Macro-F1 `by_image` and `by_group`, each over whole cross-validation.
     """
-    network = build(plan.architecture, len(dataset.labels)).eval()
-    load_backbone_weights(network.backbone, plan.architecture, plan.weights)
-    paths = [dataset.root / sample.file for sample in dataset.samples]
-    _, features = compute(network, served_inputs(track(paths, "leakage", len(paths)), plan.preprocessing))
+    features = starting_features(dataset, plan)
     truth = np.array([dataset.labels.index(sample.label) for sample in dataset.samples])
     images = [sample.file for sample in dataset.samples]
     groups = [sample.group or sample.file for sample in dataset.samples]

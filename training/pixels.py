@@ -11,7 +11,7 @@ from PIL import Image
 
 from common.errors import ImageRejectedError
 from common.images import open_upright
-from training.dataset import Sample
+from training.dataset import Dataset, Sample
 from training.progress import track
 from worker.inference.preprocess import fitted_size
 
@@ -58,6 +58,19 @@ def load_pixels(root: Path, samples: Sequence[Sample], *, longest_edge: int) -> 
                 result.samples.append(sample)
                 result.pixels.append(outcome)
     return result
+
+
+def readable(dataset: Dataset) -> tuple[Dataset, list[tuple[str, str]]]:
+    """Leave out the images that cannot be decoded; give them with the reason."""
+    broken: dict[str, str] = {}
+    for sample in track(dataset.samples, "checking images", len(dataset.samples)):
+        try:
+            # The smallest DCT scale reads the whole file all the same.
+            open_upright((dataset.root / sample.file).read_bytes(), target_edge=1)
+        except ImageRejectedError as error:
+            broken[sample.file] = error.message
+    kept = [sample for sample in dataset.samples if sample.file not in broken]
+    return dataset.with_samples(kept), sorted(broken.items())
 
 
 def _read(path: Path, longest_edge: int) -> Pixels:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Literal
 
-from rich.table import Table
 from safetensors.torch import save_file
 
 from common.manifest import Manifest, OodRule
@@ -14,15 +13,18 @@ from training.evaluate import Thresholds
 from training.export import export
 from training.fit import EpochResult, Pictures, fit
 from training.foreign import fit_score, save_score, threshold
+from training.grouping import describe_groups, group_duplicates
+from training.leakage import leakage
 from training.outputs import split_outputs
-from training.pixels import load_pixels
+from training.pixels import load_pixels, readable
 from training.plan import FitPlan
 from training.plots import draw_all
 from training.progress import console
 from training.report import foreign_figures, shortcut_figures, split_figures
 from training.run import Run
 from training.split import assign_splits
-from training.tables import print_figures
+from training.start import starting_features
+from training.tables import print_figures, print_split
 from worker.inference.calibration import probabilities
 from worker.inference.predictor import load_predictor
 
@@ -33,14 +35,17 @@ _TRAIN_EDGE = 320
 _VAL_EDGE = 512
 
 
-def run_split(data: Path, run: Run, *, seed: int) -> Dataset:
-    """Assign every image to a split, by group."""
-    dataset = assign_splits(read_dataset(data), seed=seed)
+def run_split(data: Path, run: Run, plan: FitPlan) -> Dataset:
+    """Assign every readable image to a split, by group; find the groups where the index names none."""
+    dataset, broken = readable(read_dataset(data))
+    _print_broken(broken)
+    unnamed = sum(not sample.group for sample in dataset.samples)
+    if unnamed:
+        dataset = group_duplicates(dataset, starting_features(dataset, plan))
+        console.print(f"{unnamed} images without a group: found {describe_groups(dataset)}")
+    dataset = assign_splits(dataset, seed=plan.seed)
     run.save_split(dataset)
-    table = Table("label", "train", "val", "test", title="images (groups)")
-    for label in dataset.labels:
-        table.add_row(label, *(_count(dataset, label, split) for split in ("train", "val", "test")))
-    console.print(table)
+    print_split(dataset)
     return dataset
 
 
@@ -52,8 +57,6 @@ def run_fit(run: Run, plan: FitPlan) -> None:
         dataset.root, _learned_from(dataset, plan), longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2)
     )
     val = load_pixels(dataset.root, dataset.of("val"), longest_edge=_VAL_EDGE)
-    for file, reason in (*train.broken, *val.broken):
-        console.print(f"[yellow]left out[/] {file}: {reason}")
     fitted = fit(
         Pictures(train, val, dataset.labels),
         plan,
@@ -90,6 +93,8 @@ def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     if foreign is not None:
         rule = OodRule(**calibration["ood_rule"])
         found["foreign"] = foreign_figures(run, foreign, last, rule)
+    if test:
+        found["leakage"] = leakage(run.dataset(), run.plan())
     print_figures(found)
     run.save("metrics" if test else "metrics-val", found)
     draw_all(run, last, thresholds)
@@ -112,9 +117,9 @@ def print_epoch(result: EpochResult) -> None:
     console.print(f"epoch {result.epoch}: loss {result.loss:.3f}, validation macro-F1 {result.val_macro_f1:.3f}")
 
 
-def _count(dataset: Dataset, label: str, split: str) -> str:
-    chosen = [sample for sample in dataset.of(split) if sample.label == label]
-    return f"{len(chosen)} ({len({sample.group or sample.file for sample in chosen})})"
+def _print_broken(broken: list[tuple[str, str]]) -> None:
+    for file, reason in broken:
+        console.print(f"[yellow]left out[/] {file}: {reason}")
 
 
 def run_promote(store: ModelStore, version: str) -> None:

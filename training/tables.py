@@ -5,6 +5,7 @@ from typing import Any
 from rich.table import Table
 
 from training.compare import Comparison
+from training.dataset import Dataset
 from training.progress import console
 
 
@@ -13,6 +14,28 @@ def print_figures(found: dict[str, Any]) -> None:
     _print_splits(found)
     _print_shortcuts(found.get("shortcuts", {}))
     _print_foreign(found.get("foreign", {}).get("scores", {}))
+    _print_leakage(found.get("leakage", {}))
+
+
+def _print_leakage(found: dict[str, float]) -> None:
+    if found:
+        console.print(
+            f"the same simple classifier: macro-F1 {found['by_image']:.3f} split by image, "
+            f"{found['by_group']:.3f} split by group"
+        )
+
+
+def print_split(dataset: Dataset) -> None:
+    """Print how many images and groups each split has of each label."""
+    table = Table("label", "train", "val", "test", title="images (groups)")
+    for label in dataset.labels:
+        table.add_row(label, *(_count(dataset, label, split) for split in ("train", "val", "test")))
+    console.print(table)
+
+
+def _count(dataset: Dataset, label: str, split: str) -> str:
+    chosen = [sample for sample in dataset.of(split) if sample.label == label]
+    return f"{len(chosen)} ({len({sample.group or sample.file for sample in chosen})})"
 
 
 def print_comparison(found: Comparison) -> None:
