@@ -22,6 +22,11 @@ _SENTENCES: Final = {
     "invalid_request": lazy_gettext("This request cannot be understood. Send one photo from the start page."),
     "idempotency_conflict": lazy_gettext("This photo was sent under a key that belongs to another one."),
     "job_not_found": lazy_gettext("There is no such result: it never existed, was erased, or has expired."),
+    "archive_rejected": lazy_gettext("This zip archive cannot be taken. Make a new one that holds only photos."),
+    "archive_too_large": lazy_gettext("This zip archive is too large. Split it, then send the parts."),
+    "archive_corrupt": lazy_gettext("This file is no zip archive, or it is damaged. Make it again, then send it."),
+    "batch_not_found": lazy_gettext("There is no such batch: it never existed, was erased, or has expired."),
+    "batch_closed": lazy_gettext("This batch was cancelled and takes no more photos. Start a new one."),
     "unavailable": lazy_gettext("The service cannot work right now. Please try again in a moment."),
     "job_store_unavailable": lazy_gettext(
         "The service is interrupted right now, and nothing new was stored. Please try again in a moment."
