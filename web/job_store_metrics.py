@@ -1,29 +1,38 @@
 """The job store as Prometheus sees it: read at each scrape, exact for the whole platform, older than any process."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from common import metrics as table
 from common.errors import JobStoreUnavailableError, PoisonJobError
-from common.jobs.record import JobStatus
+from common.jobs.record import JobStatus, Outcome
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.queues import QueueName
 
 
 class JobStoreMetrics(Collector):
-    """Read the job store at each scrape; when Redis is away, only `dentiq_job_store_up 0` remains."""
+    """Read the job store at each scrape; when Redis is away, only `dentiq_job_store_up 0` remains.
 
-    def __init__(self, store: JobStore, workers: WorkerRegister) -> None:
+    Args:
+        store: The job store.
+        workers: The register of workers.
+        labels: Gives the labels that can be counted from now on, by model version.
+    """
+
+    def __init__(
+        self, store: JobStore, workers: WorkerRegister, labels: Callable[[], Mapping[str, Sequence[str]]]
+    ) -> None:
         self._store = store
         self._workers = workers
+        self._labels = labels
 
     def collect(self) -> Iterator[Metric]:
         """Read everything, or say that it cannot be read."""
         try:
-            families = [*self._waiting(), *_totals(self._store.counts()), self._live_workers()]
+            families = [*self._waiting(), *_totals(self._store.counts(), self._labels()), self._live_workers()]
         except JobStoreUnavailableError:
             yield _gauge(table.JOB_STORE_UP, 0)
             return
@@ -54,18 +63,22 @@ class JobStoreMetrics(Collector):
         return family
 
 
-def _totals(counts: Mapping[str, int]) -> Iterator[Metric]:
-    """Show the store's totals, whose names are a kind followed by its labels (see `common.jobs.keys.COUNTS`)."""
+def _totals(counts: Mapping[str, int], labels: Mapping[str, Sequence[str]]) -> Iterator[Metric]:
+    """Show the store's totals, whose names are a kind followed by its labels (see `common.jobs.keys.COUNTS`).
+
+    What has not been counted yet shows nothing, and a first count that comes from nothing is no increase to
+    Prometheus: what rules look at is shown from zero.
+    """
     terminal = [status.value for status in JobStatus if status.is_terminal]
     yield _counter(table.JOBS_SUBMITTED, {(): counts.get("submitted", 0)})
     yield _counter(table.JOBS_FINISHED, {(status,): counts.get(status, 0) for status in terminal})
     yield _counter(table.JOBS_POSTPONED, {(): counts.get("postponed", 0)})
     yield _counter(table.LEASES_EXPIRED, {(): counts.get("lease_expired", 0)})
-    # A code that has not been met yet shows as nothing, and a first count from nothing is no increase to Prometheus:
-    # the one that an alert waits for is shown from the start.
     yield _counter(table.JOB_ERRORS, {(PoisonJobError.code,): 0} | _of_kind(counts, "error"))
-    yield _counter(table.OUTCOMES, _of_kind(counts, "outcome"))
-    yield _counter(table.PREDICTED_LABELS, _of_kind(counts, "label"))
+    outcomes = {(version, outcome.value): 0 for version in labels for outcome in Outcome}
+    yield _counter(table.OUTCOMES, outcomes | _of_kind(counts, "outcome"))
+    predicted = {(version, label): 0 for version, names in labels.items() for label in names}
+    yield _counter(table.PREDICTED_LABELS, predicted | _of_kind(counts, "label"))
 
 
 def _of_kind(counts: Mapping[str, int], kind: str) -> dict[tuple[str, ...], int]:

@@ -17,18 +17,23 @@ from web.model_metrics import ModelMetrics
 
 _PART: Final = "web"
 
+# What becomes of an image that arrives, by whether its bytes are found good.
+_VERDICTS: Final = ("refused", "accepted")
+
 
 class WebMetrics:
     """Count requests and show everything to Prometheus."""
 
     def __init__(self, store: JobStore, workers: WorkerRegister, models: ModelStore) -> None:
         self._own = CollectorRegistry()
-        self._job_store = JobStoreMetrics(store, workers)
         self._models = ModelMetrics(models)
+        self._job_store = JobStoreMetrics(store, workers, self._models.current_labels)
         self._requests = table.counter(table.HTTP_REQUESTS, self._own)
         self._seconds = table.histogram(table.HTTP_REQUEST_SECONDS, self._own)
         self._uploads = table.counter(table.UPLOADS, self._own)
         self._upload_bytes = table.counter(table.UPLOAD_BYTES, self._own)
+        for verdict in _VERDICTS:
+            self._uploads.labels(verdict)
         self.hints_unsent = table.counter(table.HINTS_UNSENT, self._own)
 
     def count_request(self, *, route: str, method: str, code: int, seconds: float) -> None:
@@ -38,7 +43,7 @@ class WebMetrics:
 
     def count_upload(self, *, size: int, accepted: bool) -> None:
         """Count an image that arrived, by whether its bytes were found good."""
-        self._uploads.labels("accepted" if accepted else "refused").inc()
+        self._uploads.labels(_VERDICTS[accepted]).inc()
         self._upload_bytes.inc(size)
 
     def render(self) -> bytes:

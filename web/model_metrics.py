@@ -1,6 +1,6 @@
 """The model store as Prometheus sees it: what serves, and what it was trained on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -38,6 +38,11 @@ class ModelMetrics(Collector):
             # Twelve digits tell data sets apart, as they do commits.
             info.add_metric([current.version, current.architecture, current.dataset_digest[:12]], 1)
         yield from (info, created, share)
+
+    def current_labels(self) -> Mapping[str, Sequence[str]]:
+        """Give the labels of the current version under its name; nothing where no version can be read."""
+        current = self._current()
+        return {} if current is None else {current.version: current.labels}
 
     def _current(self) -> Manifest | None:
         try:

@@ -11,6 +11,7 @@ from structlog import get_logger
 from common import metrics as table
 from common.jobs.record import Claim, Failure, Success
 from common.process_metrics import ProcessMetrics
+from common.queues import QueueName
 from common.shared_metrics import FOLDER_VARIABLE, SharedMetrics, forget_earlier_life
 
 log = get_logger(__name__)
@@ -39,11 +40,17 @@ class WorkerMetrics:
         self._refused = table.counter(table.RESULTS_REFUSED, registry)
         self._sweeps = table.counter(table.SWEEPS, registry)
         self._runtime = {"runtime": "none", "device": "none"}
+        # Shown from zero: a first count that comes from nothing is no increase to Prometheus.
+        for queue in QueueName:
+            for by_queue in (self._queue_wait, self._end_to_end, self._chunk_images):
+                by_queue.labels(queue.value)
 
     def model_loaded(self, *, version: str, runtime: str, device: str, seconds: float) -> None:
         """Note a loaded model, which does the work from here on."""
         self._runtime = {"runtime": runtime, "device": device}
         self._load.labels(version).observe(seconds)
+        self._inference.labels(**self._runtime)
+        self._confidence.labels(version)
 
     def chunk_claimed(self, claims: Sequence[Claim]) -> None:
         """Note the size of a chunk."""

@@ -84,6 +84,15 @@ def test_a_poison_alert_has_a_zero_to_rise_from(shown) -> None:
     assert one(shown(), "dentiq_job_errors_total", code=PoisonJobError.code) == 0
 
 
+def test_labels_and_outcomes_of_the_current_model_rise_from_zero(settings, shown) -> None:
+    _make_version(settings.model_store_dir, "v7", shares={})
+    samples = shown()
+    for label in ("caries", "healthy"):
+        assert one(samples, "dentiq_predicted_labels_total", model_version="v7", label=label) == 0
+    for outcome in Outcome:
+        assert one(samples, "dentiq_outcomes_total", model_version="v7", outcome=outcome.value) == 0
+
+
 def test_depth_age_and_delayed_jobs_are_shown_by_queue(api, worker, shown, make_image) -> None:
     api.accepted(make_image())
     samples = shown()

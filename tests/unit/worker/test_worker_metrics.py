@@ -70,7 +70,7 @@ def test_a_job_that_is_tried_again_is_observed_when_it_ends(bench, registry, mon
     with monkeypatch.context() as patch:
         patch.setattr(bench.storage, "get", away)
         bench.run()
-    assert registry.get_sample_value("dentiq_end_to_end_seconds_count", {"queue": "bulk"}) is None
+    assert registry.get_sample_value("dentiq_end_to_end_seconds_count", {"queue": "bulk"}) == 0
     bench.store.repair(max_attempts=3)
     bench.run()
     assert registry.get_sample_value("dentiq_end_to_end_seconds_count", {"queue": "bulk"}) == 1
