@@ -21,7 +21,7 @@ from training.progress import track
 from training.run import Run
 from worker.inference.calibration import probabilities
 from worker.inference.golden import golden_batch
-from worker.inference.networks import Network
+from worker.inference.networks import ExplainedNetwork, Network
 from worker.inference.onnx_runtime import BATCH_AXIS, ONNX_FILE, OnnxRuntime
 from worker.inference.torch_runtime import WEIGHTS_FILE
 
@@ -78,21 +78,24 @@ def _copy_extras(run: Run, folder: Path) -> None:
 
 
 def write_onnx(network: Network, path: Path, preprocessing: Preprocessing) -> None:
-    """Write a network as ONNX with input `input` [batch, 3, H, W] and outputs `logits` and `features`."""
-    size = preprocessing.input_size
-    names = ("input", "logits", "features")
+    """Write a network as ONNX: `input` [batch, 3, H, W] to `logits`, `features` and, where it has one, `evidence`."""
+    example = torch.zeros(1, 3, preprocessing.input_size, preprocessing.input_size)
+    network.eval()
+    with torch.inference_mode():
+        explained = network.evidence(example) is not None
+    outputs = ["logits", "features", "evidence"] if explained else ["logits", "features"]
     with warnings.catch_warnings():
         # The successor needs onnxscript and gives the same graph here; torch 2.13 still ships this one.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            network.eval(),
-            (torch.zeros(1, 3, size, size),),
+            ExplainedNetwork(network).eval() if explained else network,
+            (example,),
             str(path),
             dynamo=False,
             opset_version=_OPSET,
-            input_names=[names[0]],
-            output_names=list(names[1:]),
-            dynamic_axes={name: {0: BATCH_AXIS} for name in names},
+            input_names=["input"],
+            output_names=outputs,
+            dynamic_axes={name: {0: BATCH_AXIS} for name in ["input", *outputs]},
         )
 
 

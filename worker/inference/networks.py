@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from common.errors import ModelInvalidError
 
@@ -37,6 +38,43 @@ class Network(nn.Module):
         """Return logits [N, L] and features [N, D]."""
         features = self.backbone(batch)
         return self.head(features), features
+
+    def evidence(self, batch: Tensor) -> Tensor | None:
+        """Split the logits by place: float32 [N, L, h, w] whose mean over h and w, plus the bias, is the logits.
+
+        A network that ends in a mean over places and a linear layer can be read in either order: this is its class
+        activation map (Zhou et al. 2016), and up to a constant its Grad-CAM (Selvaraju et al. 2017, section 3.1),
+        without a backward pass.
+
+        Returns:
+            None where the network ends otherwise.
+        """
+        to_maps: Any = getattr(self.backbone, "forward_features", None)
+        maps = to_maps(batch) if to_maps is not None else None
+        if not isinstance(maps, Tensor) or maps.dim() != 4 or maps.shape[1] != self.head.in_features:
+            return None
+        evidence = functional.conv2d(maps, self.head.weight[:, :, None, None])
+        whole = evidence.mean(dim=(2, 3)) + self.head.bias
+        return evidence if torch.allclose(whole, self.head(self.backbone(batch)), atol=1e-3) else None
+
+
+class ExplainedNetwork(nn.Module):
+    """Compute logits, features and the evidence by place in one pass, for export.
+
+    Args:
+        network: One whose `evidence` is not None.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits [N, L], features [N, D] and evidence [N, L, h, w]."""
+        maps = self._network.backbone.forward_features(batch)  # type: ignore[operator]
+        features = self._network.backbone.forward_head(maps)  # type: ignore[operator]
+        evidence = functional.conv2d(maps, self._network.head.weight[:, :, None, None])
+        return self._network.head(features), features, evidence
 
 
 def build(architecture: str, num_labels: int) -> Network:

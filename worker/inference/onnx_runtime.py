@@ -38,6 +38,7 @@ class OnnxRuntime:
                 f"{ONNX_FILE} of model version {folder.name!r} cannot be loaded: {error}"
             ) from error
         self._input = self._session.get_inputs()[0].name
+        self._explains = any(output.name == "evidence" for output in self._session.get_outputs())
 
     def run(self, batch: Floats) -> NetworkOutput:
         """Compute a batch float32 [N, 3, H, W], one input after the other.
@@ -54,12 +55,24 @@ class OnnxRuntime:
             features=np.concatenate([features for _, features in rows]),
         )
 
+    def evidence(self, single: Floats) -> Floats | None:
+        """Compute the evidence by place [L, h, w] of one input [3, H, W]; None where the network has none.
+
+        Raises:
+            InferenceError: The forward pass failed.
+        """
+        return self._outputs(["evidence"], single[None])[0][0] if self._explains else None
+
     def _run_one(self, single: Floats) -> tuple[Floats, Floats]:
+        logits, features = self._outputs(["logits", "features"], single)
+        return logits, features
+
+    def _outputs(self, names: list[str], single: Floats) -> list[Floats]:
         try:
-            logits, features = self._session.run(["logits", "features"], {self._input: single})
+            found = self._session.run(names, {self._input: single})
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise InferenceError(f"The network failed on this image: {type(error).__name__}.") from error
-        return np.asarray(logits, np.float32), np.asarray(features, np.float32)
+        return [np.asarray(values, np.float32) for values in found]
 
 
 def _options() -> onnxruntime.SessionOptions:

@@ -11,6 +11,7 @@ from common.manifest import Manifest
 from common.model_store import ModelStore
 from worker.inference import calibration, devices
 from worker.inference.decode import DECODE_LIMITS, decode
+from worker.inference.explain import overlay
 from worker.inference.foreign import ForeignScore
 from worker.inference.golden import golden_batch
 from worker.inference.onnx_runtime import OnnxRuntime
@@ -111,6 +112,28 @@ class Predictor:
             (tuple(float(value) for value in row), calibration.outcome(row, self.manifest, foreignness=score))
             for row, score in zip(rows, foreignness, strict=True)
         ]
+
+    def explain(self, data: bytes, *, label: str | None = None, max_edge: int = 640) -> bytes | None:
+        """Draw where the evidence for a label lies.
+
+        Args:
+            data: The whole image file.
+            label: None for the likeliest one.
+            max_edge: Longest edge of the result in pixels.
+
+        Returns:
+            A JPEG; None where the network cannot be explained this way.
+
+        Raises:
+            ImageRejectedError: The bytes are no image that can be read.
+            InferenceError: The forward pass failed.
+        """
+        single = self.decode(data)
+        evidence = self._runtime.evidence(single)
+        if evidence is None:
+            return None
+        index = int(self.infer([single])[0].argmax()) if label is None else self.labels.index(label)
+        return overlay(data, evidence[index], self.manifest.preprocessing, max_edge=max_edge, limits=self._limits)
 
     def judge_each(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], str] | InferenceError]:
         """Judge inputs together; if that fails, one by one, so that only the culprits fail."""

@@ -38,3 +38,7 @@ class Runtime(Protocol):
     def run(self, batch: Floats) -> NetworkOutput:
         """Compute a batch float32 [N, 3, H, W]."""
         ...
+
+    def evidence(self, single: Floats) -> Floats | None:
+        """Compute the evidence by place [L, h, w] of one input [3, H, W]; None where the network has none."""
+        ...

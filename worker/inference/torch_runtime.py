@@ -54,6 +54,13 @@ class TorchRuntime:
         except RuntimeError as error:
             raise InferenceError(f"The network failed on this image: {type(error).__name__}.") from error
 
+    def evidence(self, single: Floats) -> Floats | None:
+        """Compute the evidence by place [L, h, w] of one input [3, H, W]; None where the network has none."""
+        inputs = torch.from_numpy(single[None]).to(self.device, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            found = self._network.evidence(inputs)
+        return None if found is None else np.asarray(found[0].float().cpu().numpy())
+
     def _forward(self, batch: Floats) -> NetworkOutput:
         inputs = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(self.device, dtype=self._half, enabled=self._half is not None):
