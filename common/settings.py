@@ -66,6 +66,8 @@ class Settings(BaseModel):
 
     # Web
     web_bind: str = Field("127.0.0.1", description="Address that the web server listens on")
+    published_bind: str = Field("", description="In a container: address that its port is published on")
+    open_without_keys: bool = Field(False, description="Let other machines reach the web server without API keys")
     port: int = Field(5000, ge=1, le=65535, description="Port of the web server")
     web_processes: int = Field(2, ge=1, description="Processes of the web server")
     web_threads: int = Field(16, ge=1, description="Threads of each web process; a long poll holds one")

@@ -1,12 +1,19 @@
 """Configuration of gunicorn, the same on one machine and in a container: `gunicorn -c python:infra.gunicorn_conf`."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+from common.errors import ConfigurationError
 from infra.environment import settings_from
+from infra.exposure import refuse_open_web
 
 _settings = settings_from(os.environ)
+try:
+    refuse_open_web(_settings)
+except ConfigurationError as error:
+    sys.exit(f"dentiq web: {error.message}")
 _host = f"[{_settings.web_bind}]" if ":" in _settings.web_bind else _settings.web_bind
 
 wsgi_app = "web.wsgi:app"

@@ -14,6 +14,7 @@ import click
 
 from common.errors import ConfigurationError
 from infra.environment import settings_from
+from infra.exposure import refuse_open_web
 from infra.local.control import SupervisorControl
 from infra.local.env_file import read_environment
 from infra.local.ports import check_ports, taken_observers
@@ -53,7 +54,9 @@ def run(environ: Mapping[str, str], *, folder: Path) -> int:
         ConfigurationError: Settings are wrong, a port is taken, or the stack runs already.
     """
     variables = read_environment(environ, folder=folder)
-    stack = plan_stack(settings_from(variables), working_folder=folder)
+    settings = settings_from(variables)
+    refuse_open_web(settings)
+    stack = plan_stack(settings, working_folder=folder)
     with exclusive(stack.data_dir):
         left_over = clear_leftovers(stack.data_dir)
         if left_over:
