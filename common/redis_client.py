@@ -10,8 +10,10 @@ from redis.retry import Retry
 from common.errors import JobStoreUnavailableError, UnsafeRedisError
 
 # One command is tried three times within about 0.3 s: enough for a connection that Redis closed meanwhile, short
-# enough that a caller hears soon that Redis is down.
+# enough that a caller hears soon that Redis is down. A time-out is not tried again: connecting and sending each try
+# three times, and a Redis that is silent would cost a caller nine time-outs instead of one.
 _RETRIES = 2
+_RETRIED = (redis.ConnectionError,)
 
 # Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script.
 _REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
@@ -34,7 +36,7 @@ def connect(url: str, *, timeout_seconds: float, max_connections: int) -> redis.
         socket_connect_timeout=timeout_seconds,
         socket_keepalive=True,
         health_check_interval=25,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES),
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES, supported_errors=_RETRIED),
         decode_responses=True,
     )
     return redis.Redis(connection_pool=pool)
@@ -47,6 +49,8 @@ def redis_errors_translated() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise JobStoreUnavailableError(f"Redis does not answer ({error}); try again in a few seconds.") from error
+    except redis.InvalidResponse as error:
+        raise JobStoreUnavailableError(f"What answers is no Redis ({error}); check the URL and its port.") from error
     except redis.ResponseError as error:
         if not isinstance(error, _REFUSALS) and not str(error).startswith(_REFUSAL_WORDS):
             raise

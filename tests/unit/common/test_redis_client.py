@@ -1,4 +1,7 @@
+import socket
+import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -51,3 +54,32 @@ def test_a_full_redis_refuses_new_jobs_whole(make_redis: Callable[[], Any]) -> N
             store.create([NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")])
         assert store.depth(QueueName.INTERACTIVE) == 0
         assert store.counts() == {}
+
+
+def test_a_silent_redis_costs_one_time_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with connect(url, timeout_seconds=0.3, max_connections=4) as client:
+            started = monotonic()
+            with pytest.raises(JobStoreUnavailableError, match="does not answer"):
+                JobStore(client).counts()
+            assert monotonic() - started < 2 * 0.3
+
+
+def test_something_else_than_redis_is_named_as_such() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer_as_a_web_server, args=(server,), daemon=True)
+        thread.start()
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        with (
+            connect(url, timeout_seconds=2, max_connections=4) as client,
+            pytest.raises(JobStoreUnavailableError, match="is no Redis"),
+        ):
+            JobStore(client).counts()
+
+
+def _answer_as_a_web_server(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1024)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 8)
