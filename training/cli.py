@@ -10,14 +10,16 @@ from rich.table import Table
 
 from common.errors import DentiqError
 from common.model_store import ModelStore
+from common.settings import Settings
 from training import steps
 from training.compare import compare_versions
 from training.export import ExportMismatchError
 from training.foreign import KINDS
 from training.plan import FitPlan
 from training.progress import console
+from training.reproduce import TOLERANCE, reproduce_stored
 from training.run import Run
-from training.tables import print_comparison
+from training.tables import print_comparison, print_reproduction
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -163,6 +165,16 @@ def rollback(store_folder: Path) -> None:
 def compare(data: Path, store_folder: Path, first: str, second: str, chosen: str) -> None:
     """Compare the versions FIRST and SECOND on the images of one split of DATA, as they are served."""
     print_comparison(compare_versions(data, ModelStore(store_folder), (first, second), split=chosen))
+
+
+@main.command()
+@click.argument("job")
+def reproduce(job: str) -> None:
+    """Answer the image of JOB again with the version that answered it; exit status 1 if the answers differ."""
+    found = reproduce_stored(job, Settings.from_env())
+    print_reproduction(found)
+    if not found.agrees:
+        raise click.ClickException(f"the answers differ by {found.difference:.6f}, more than {TOLERANCE}")
 
 
 @main.command("list")

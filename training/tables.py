@@ -7,6 +7,7 @@ from rich.table import Table
 from training.compare import Comparison
 from training.dataset import Dataset
 from training.progress import console
+from training.reproduce import Reproduction
 
 
 def print_figures(found: dict[str, Any]) -> None:
@@ -47,6 +48,15 @@ def print_comparison(found: Comparison) -> None:
     console.print(table)
     console.print(f"gain of the second: {found.gain:+.3f} (95 %: {low:+.3f} to {high:+.3f})")
     console.print(f"same top label: {found.same_label:.1%}")
+
+
+def print_reproduction(found: Reproduction) -> None:
+    """Print a job's answer beside the one computed now."""
+    table = Table("label", "stored", "computed", title=f"{found.version}, preprocessing {found.preprocessing}")
+    for label, value in sorted(found.computed.items(), key=lambda item: -item[1]):
+        table.add_row(label, f"{found.stored.get(label, float('nan')):.5f}", f"{value:.5f}")
+    console.print(table)
+    console.print(f"largest difference {found.difference:.6f}")
 
 
 def _print_splits(found: dict[str, Any]) -> None:

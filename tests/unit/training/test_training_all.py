@@ -1,19 +1,27 @@
 """Training end to end with a tiny network: every step, resuming, a new class, promotion, rollback, refusal."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from common.errors import JobNotFoundError
+from common.jobs.record import Job, JobStatus
+from common.jobs.record import Prediction as StoredPrediction
 from common.model_store import ModelStore
+from common.queues import QueueName
 from training import steps
 from training.cli import main
 from training.dataset import read_dataset
 from training.fit import EpochResult
 from training.plan import FitPlan
+from training.reproduce import reproduce
+from worker.inference.decode import DECODE_LIMITS
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import load_predictor
 
@@ -122,6 +130,38 @@ def test_a_step_before_its_time_says_which_one_to_run(tmp_path: Path) -> None:
     result = invoke("calibrate", "--run", tmp_path / "nothing")
     assert result.exit_code == 2
     assert "training split" in result.output
+
+
+def test_a_jobs_answer_can_be_computed_again(trained: ModelStore, made_data: Path) -> None:
+    data = (made_data / "grass" / "003.jpg").read_bytes()
+    predictor = load_predictor(trained, runtime="onnx")
+    (answer,) = predictor.predict([data])
+    assert isinstance(answer, Prediction)
+    job = finished_job(dict(zip(predictor.labels, answer.probabilities, strict=True)))
+    again = reproduce(job, data, trained, limits=DECODE_LIMITS)
+    assert again.agrees
+    assert (again.version, again.preprocessing) == ("first", predictor.manifest.preprocessing.digest)
+    other = reproduce(finished_job({"amber": 0.2, "blue": 0.2, "grass": 0.6}), data, trained, limits=DECODE_LIMITS)
+    assert not other.agrees
+
+
+def finished_job(probabilities: dict[str, float]) -> Job:
+    return Job(
+        id="a" * 24,
+        status=JobStatus.SUCCEEDED,
+        queue=QueueName.INTERACTIVE,
+        filename="photo.jpg",
+        attempts=1,
+        submitted_at=datetime(2026, 11, 23, tzinfo=timezone.utc),
+        model_version="first",
+        predictions=tuple(StoredPrediction(*pair) for pair in probabilities.items()),
+    )
+
+
+def test_a_job_without_an_answer_cannot_be_computed_again(trained: ModelStore) -> None:
+    queued = dataclasses.replace(finished_job({}), status=JobStatus.QUEUED, model_version=None)
+    with pytest.raises(JobNotFoundError, match="queued"):
+        reproduce(queued, b"", trained, limits=DECODE_LIMITS)
 
 
 def test_listing_marks_the_version_that_serves(trained: ModelStore) -> None:
