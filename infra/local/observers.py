@@ -114,7 +114,14 @@ def _node_exporter(settings: Settings, program: Path) -> Part:
     listener = Listener("127.0.0.1", settings.node_exporter_port, "DENTIQ_NODE_EXPORTER_PORT")
     return Part(
         name="node-exporter",
-        command=(*OBSERVER, str(program), f"--web.listen-address={listener.host}:{listener.port}", "--log.level=warn"),
+        command=(
+            *OBSERVER,
+            str(program),
+            f"--web.listen-address={listener.host}:{listener.port}",
+            "--log.level=warn",
+            # Debian switches it on, and it complains at each scrape where there is no systemd.
+            "--no-collector.systemd",
+        ),
         stop_rank=21,
         stop_seconds=5,
         listener=listener,

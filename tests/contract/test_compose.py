@@ -1,0 +1,188 @@
+"""The Compose file keeps its promises: what is open, what is kept, what waits for what, and what each part may take."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from common.jobs.keys import QUEUE
+from common.queues import CONSUMED_QUEUES, QueueName
+from common.settings import ENV_PREFIX, Settings
+from infra.local.observers import redis_exporter_keys
+from infra.secret_file import read_or_make_secret
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+GPU: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text(encoding="utf-8"))
+DOCKERFILE = (ROOT / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-8")
+
+# Images that hold one program and nothing that could check it, and beat, which answers no questions.
+WITHOUT_HEALTH_CHECK = {"redis-exporter", "node-exporter", "beat"}
+
+services = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+def test_it_brings_up_the_whole_platform() -> None:
+    parts = {"redis", "web", "worker", "beat", "flower"}
+    assert set(SERVICES) == parts | {"celery-exporter", "redis-exporter", "node-exporter", "prometheus", "grafana"}
+
+
+def test_four_ports_are_published_all_on_loopback_and_only_web_can_be_opened() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published == {
+        "web": ["${WEB_BIND:-127.0.0.1}:${WEB_PORT:-5000}:5000"],
+        "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+        "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
+        "flower": ["127.0.0.1:${FLOWER_PORT:-5555}:5555"],
+    }
+    # Web knows where it is published, and refuses to be open without keys (see infra.exposure).
+    assert SERVICES["web"]["environment"]["DENTIQ_PUBLISHED_BIND"] == "${WEB_BIND:-127.0.0.1}"
+
+
+@services
+def test_a_service_comes_back_has_limits_and_no_rights_that_it_does_not_need(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service["deploy"]["resources"]["limits"]) == {"memory", "cpus"}
+    assert set(service.get("cap_add", ())) <= ({"CHOWN", "SETGID", "SETUID"} if name == "redis" else set())
+
+
+@services
+def test_a_service_runs_as_a_user_without_privileges(name: str) -> None:
+    if "build" in SERVICES[name]:
+        assert re.search(rf"AS {SERVICES[name]['build']['target']}\n(?:(?!FROM).*\n)*USER dentiq", DOCKERFILE)
+    elif name != "redis":  # its own entry point becomes the user redis
+        assert int(SERVICES[name]["user"].partition(":")[0]) > 0
+
+
+@services
+def test_a_service_says_whether_it_is_well(name: str) -> None:
+    assert ("healthcheck" in SERVICES[name]) == (name not in WITHOUT_HEALTH_CHECK)
+
+
+@services
+def test_whoever_needs_a_service_waits_until_it_is_well(name: str) -> None:
+    for needed, how in SERVICES[name].get("depends_on", {}).items():
+        assert how == {"condition": "service_healthy"}
+        assert "healthcheck" in SERVICES[needed]
+    if name not in {"redis", "node-exporter", "grafana", "prometheus", "flower"}:
+        assert "redis" in SERVICES[name]["depends_on"]
+
+
+@services
+def test_an_image_is_ours_or_pinned_to_a_release(name: str) -> None:
+    image = SERVICES[name]["image"]
+    assert "build" in SERVICES[name] or re.fullmatch(r"[\w./-]+:v?\d+[\w.-]+", image)
+
+
+def test_the_tags_are_those_that_the_rig_stands_in_for() -> None:
+    listed = ROOT.parent / "shared" / "rig" / "images.txt"
+    if not listed.exists():
+        pytest.skip("the rig is not beside this checkout")
+    stand_ins = {line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()}
+    pulled = {service["image"] for service in SERVICES.values() if "build" not in service}
+    pulled |= set(re.findall(r"^ARG PYTHON_IMAGE=(\S+)", DOCKERFILE, flags=re.MULTILINE))
+    assert pulled <= stand_ins
+
+
+def test_redis_keeps_what_it_accepted() -> None:
+    command = " ".join(SERVICES["redis"]["command"])
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command
+    assert SERVICES["redis"]["volumes"] == ["redis:/data"]
+
+
+def test_everything_that_must_outlive_a_container_has_a_named_volume() -> None:
+    kept = {"redis", "data", "secrets", "flower", "prometheus", "grafana", "grafana-secret"}
+    assert set(COMPOSE["volumes"]) == kept
+    mounted = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", ())}
+    assert {volume for volume in mounted if not volume.startswith((".", "/"))} == kept
+
+
+@pytest.mark.parametrize("services_of", [SERVICES, GPU["services"]], ids=["compose", "gpu"])
+def test_every_setting_that_it_passes_on_exists(services_of: dict[str, Any]) -> None:
+    for service in services_of.values():
+        given = [name for name in service.get("environment", {}) if name.startswith(ENV_PREFIX)]
+        fields = {name.removeprefix(ENV_PREFIX).removesuffix("_FILE").lower() for name in given}
+        assert fields <= set(Settings.model_fields)
+
+
+def test_no_password_stands_in_it() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|KEY(_FILE)?$", name):
+                assert name.endswith("_FILE")
+                assert str(value).startswith("/")
+
+
+def test_secrets_of_containers_are_made_once_and_not_alike(tmp_path: Path) -> None:
+    made = [read_or_make_secret(tmp_path / name, mode=0o644) for name in ("a", "b")]
+    assert len(set(made)) == 2
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_workers_can_be_many_and_stop_in_their_own_time() -> None:
+    worker = SERVICES["worker"]
+    assert "container_name" not in worker
+    assert "ports" not in worker
+    assert int(worker["stop_grace_period"].removesuffix("s")) >= 40
+    command = worker["command"]
+    assert command[command.index("-Q") + 1] == ",".join(CONSUMED_QUEUES)
+
+
+def test_flower_asks_for_a_password_remembers_and_is_bounded() -> None:
+    command = SERVICES["flower"]["command"][-1]
+    for option in ("FLOWER_BASIC_AUTH=", "--persistent=True", "--db=/flower/flower", "--max-tasks=10000"):
+        assert option in command
+
+
+def test_redis_exporter_measures_every_queue() -> None:
+    keys = SERVICES["redis-exporter"]["environment"]["REDIS_EXPORTER_CHECK_SINGLE_KEYS"]
+    assert keys == redis_exporter_keys(broker=0, job_store=1)
+    assert all(f"{QUEUE}{queue.value}" in keys for queue in QueueName)
+
+
+def test_prometheus_scrapes_services_that_exist_on_ports_that_they_have() -> None:
+    jobs = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    hosts = {name for job in jobs for found in job.get("dns_sd_configs", ()) for name in found["names"]}
+    hosts |= {t.partition(":")[0] for job in jobs for s in job.get("static_configs", ()) for t in s["targets"]}
+    assert hosts - {"localhost"} <= set(SERVICES)
+
+
+def test_a_gpu_worker_differs_in_what_a_gpu_needs_alone() -> None:
+    worker = GPU["services"]["worker"]
+    (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    assert worker["build"]["args"]["INSTALL_TORCH"] == "1"
+    ours = [option for option in SERVICES["worker"]["command"] if not option.startswith("--concurrency")]
+    theirs = [option for option in worker["command"] if not option.startswith("--concurrency")]
+    assert ours == theirs
+
+
+def test_the_web_image_is_built_from_dependencies_without_a_network() -> None:
+    stages = dict(re.findall(r"^FROM \S+ AS ([\w-]+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL))
+    assert "'.[web]'" in stages["web-dependencies"]
+    for stage in ("base", "dependencies", "web-dependencies", "web"):
+        assert not re.search(r"torch|onnx|worker", stages[stage]), stage
+    assert "INSTALL_TORCH=0" in stages["worker-dependencies"]
+
+
+def test_docker_compose_reads_both_files() -> None:
+    if shutil.which("docker") is None:
+        pytest.skip("docker is not installed")
+    for files in (["docker-compose.yml"], ["docker-compose.yml", "docker-compose.gpu.yml"]):
+        options = [word for file in files for word in ("-f", file)]
+        done = subprocess.run(
+            ["docker", "compose", *options, "config", "-q"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if "is not a docker command" in done.stderr:
+            pytest.skip("docker has no compose plugin")
+        assert done.returncode == 0, done.stderr
