@@ -84,7 +84,18 @@ def test_the_browser_chooses_the_language_and_the_switch_overrides_it(client: Fl
 
 
 @pytest.mark.parametrize(
-    "target", ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "", "javascript:alert(1)"]
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/jobs\r\nSet-Cookie: a=b",
+        "//[",
+        "evil",
+        "",
+        "javascript:alert(1)",
+    ],
 )
 def test_the_language_switch_leads_nowhere_else(client: FlaskClient, target: str) -> None:
     response = client.get("/language/fr", query_string={"next": target})
