@@ -29,6 +29,9 @@ batches = APIBlueprint(
 # Records that are in memory at one time while results are exported.
 _PORTION: Final = 500
 
+# Above any batch, and what every JSON reader holds exactly; Redis counts up to 2^63 and refuses more.
+_LAST_CURSOR: Final = 2**53 - 1
+
 _FILE: Final = {"type": "string", "format": "binary"}
 _IMAGES_BODY: Final = {
     "required": True,
@@ -99,7 +102,7 @@ class AdditionDocument(BaseModel):
 class JobPageQuery(BaseModel):
     """Which part of a batch's jobs."""
 
-    cursor: int = Field(0, ge=0, description="From the answer before; 0 is the beginning")
+    cursor: int = Field(0, ge=0, le=_LAST_CURSOR, description="From the answer before; 0 is the beginning")
     limit: int = Field(100, ge=1, le=_PORTION)
 
 

@@ -112,6 +112,12 @@ def test_jobs_are_listed_page_by_page(folder: Folder, photo: bytes) -> None:
     assert names == [f"{number}.jpg" for number in range(5)]
 
 
+@pytest.mark.parametrize(("cursor", "status"), [(2**53 - 1, 200), (2**53, 422), ("9" * 20, 422), (-1, 422)])
+def test_a_cursor_is_bounded(folder: Folder, photo: bytes, cursor: object, status: int) -> None:
+    folder.add(("a.jpg", photo))
+    assert folder.client.get(f"{folder.url}/jobs?cursor={cursor}").status_code == status
+
+
 def test_an_archive_keeps_folders_as_names_and_drops_clutter(folder: Folder, photo: bytes) -> None:
     answer = folder.add_zip(
         ("mouth/upper/1.jpg", photo),
