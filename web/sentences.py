@@ -36,7 +36,6 @@ _SENTENCES: Final = {
     "job_failed": lazy_gettext("This photo could not be analysed, through no fault of yours."),
     "stored_image_missing": lazy_gettext("The stored photo is gone. Please send it again."),
     "poison": lazy_gettext("This photo stopped the analysis every time it was tried. Send another copy of it."),
-    "attempts_exhausted": lazy_gettext("The analysis did not succeed after several attempts. Please send it again."),
     "inference_failed": lazy_gettext("The model could not compute an answer for this photo."),
     "model_error": lazy_gettext("No model can answer right now. Please try again later."),
     "model_not_found": lazy_gettext("No model is installed. Tell the operator of this service."),

@@ -27,6 +27,9 @@ SHOWN = sorted(
     and not issubclass(kind, errors.ConfigurationError)
 )
 
+# What the router and the forms of the web server refuse by themselves, in the words of HTTP.
+OF_HTTP = {"not_found", "method_not_allowed", "forbidden"}
+
 
 def catalogue(language: str) -> Catalog:
     with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as source:
@@ -67,6 +70,10 @@ class TestCatalogue:
 
 def test_every_error_that_a_page_can_show_has_a_sentence() -> None:
     assert sorted(set(SHOWN) - known_codes()) == []
+
+
+def test_every_sentence_is_about_an_error_that_is_raised() -> None:
+    assert sorted(known_codes() - set(SHOWN) - OF_HTTP) == []
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
