@@ -46,7 +46,7 @@ foreign_option = click.option(
 rule_option = click.option(
     "--rule",
     type=click.Choice(KINDS),
-    default="knn",
+    default="mahalanobis",
     show_default=True,
     help="Which score tells foreign images.",
 )

@@ -1,7 +1,7 @@
-"""The training loop: epochs, the best of them on validation, and going on where an interrupted run stopped."""
+"""The training loop: epochs, watched on validation, and going on where an interrupted run stopped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.batches import draw, targets
 from training.inputs import stacked_inputs
-from training.measure import macro_f1
+from training.measure import log_loss, macro_f1
 from training.outputs import compute
 from training.pixels import Loaded
 from training.plan import FitPlan
@@ -20,6 +20,7 @@ from training.probe import fit_probe
 from training.progress import track
 from training.stepper import Stepper
 from training.weights import load_backbone_weights
+from worker.inference.calibration import probabilities
 from worker.inference.networks import Network, build
 from worker.inference.preprocess import preprocess
 
@@ -31,11 +32,13 @@ class EpochResult:
     Attributes:
         epoch: From 1 on.
         loss: Mean training loss.
-        val_macro_f1: Macro-F1 on validation of the averaged weights.
+        val_loss: Cross entropy of the averaged weights on validation.
+        val_macro_f1: Their macro-F1.
     """
 
     epoch: int
     loss: float
+    val_loss: float
     val_macro_f1: float
 
 
@@ -45,7 +48,7 @@ class Pictures:
 
     Attributes:
         train: Pictures to learn from.
-        val: Pictures that choose the epoch.
+        val: Pictures to watch it on; nothing is chosen by them.
         labels: Class slugs.
     """
 
@@ -59,7 +62,7 @@ class Fitted:
     """A trained network.
 
     Attributes:
-        network: Averaged weights of the best epoch, in evaluation mode.
+        network: Averaged weights after the last epoch, in evaluation mode.
         history: Every epoch.
     """
 
@@ -70,8 +73,11 @@ class Fitted:
 def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callable[[EpochResult], None]) -> Fitted:
     """Train a network.
 
+    The last epoch is kept: rates have fallen to zero and weights are averaged by then, while the best of many epochs on
+    a few hundred photographs would mostly be the luckiest.
+
     Args:
-        pictures: What to learn from, and what chooses the epoch.
+        pictures: What to learn from, and what to watch it on.
         plan: Every choice.
         checkpoint: Where the state after each epoch is kept; a state of the same plan is gone on from.
         on_epoch: Told after each epoch.
@@ -84,22 +90,18 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
     if plan.head_start == "probe":
         _start_head(network, train, plan, labels)
     stepper = Stepper(network.to(device, memory_format=torch.channels_last), plan, device)  # type: ignore[call-overload]
-    history, best_state = _resume(checkpoint, stepper, plan)
+    history = _resume(checkpoint, stepper, plan)
     val_inputs = stacked_inputs(val, plan.preprocessing)
     val_truth = np.array([labels.index(sample.label) for sample in val.samples])
     target = targets(train.samples, labels, plan.multi_label)
     for epoch in range(len(history) + 1, plan.epochs + 1):
         loss = stepper.run_epoch(train, target, epoch)
-        averaged = stepper.averaged()
-        guesses = predict_logits(averaged, val_inputs, device).argmax(axis=1)
-        result = EpochResult(epoch, loss, macro_f1(val_truth, guesses, len(labels)))
-        history.append(result)
-        if result.val_macro_f1 >= max(past.val_macro_f1 for past in history):
-            best_state = averaged.state_dict()
-        _keep(checkpoint, stepper, plan, history=history, best_state=best_state)
-        on_epoch(result)
-    network.load_state_dict(best_state)
-    return Fitted(network.cpu().eval(), history)
+        rows = probabilities(predict_logits(stepper.averaged(), val_inputs, device), 1.0)
+        score = macro_f1(val_truth, rows.argmax(axis=1), len(labels))
+        history.append(EpochResult(epoch, loss, log_loss(rows, val_truth), score))
+        _keep(checkpoint, stepper, plan, history=history)
+        on_epoch(history[-1])
+    return Fitted(stepper.averaged().cpu().eval(), history)
 
 
 def _start_head(network: Network, train: Loaded, plan: FitPlan, labels: tuple[str, ...]) -> None:
@@ -115,25 +117,22 @@ def _start_head(network: Network, train: Loaded, plan: FitPlan, labels: tuple[st
         network.head.bias.copy_(torch.from_numpy(bias))
 
 
-def _keep(
-    path: Path, stepper: Stepper, plan: FitPlan, *, history: list[EpochResult], best_state: dict[str, Tensor]
-) -> None:
-    rows = [(result.epoch, result.loss, result.val_macro_f1) for result in history]
-    state = {"plan": repr(plan), "history": rows, "best": best_state, "stepper": stepper.state()}
+def _keep(path: Path, stepper: Stepper, plan: FitPlan, *, history: list[EpochResult]) -> None:
+    state = {"plan": repr(plan), "history": [astuple(result) for result in history], "stepper": stepper.state()}
     part = path.with_suffix(".part")
     torch.save(state, part)
     part.replace(path)
 
 
-def _resume(path: Path, stepper: Stepper, plan: FitPlan) -> tuple[list[EpochResult], dict[str, Tensor]]:
+def _resume(path: Path, stepper: Stepper, plan: FitPlan) -> list[EpochResult]:
     if not path.is_file():
-        return [], stepper.averaged().state_dict()
+        return []
     # weights_only refuses pickled code.
     state = torch.load(path, weights_only=True)
     if state["plan"] != repr(plan):
-        return [], stepper.averaged().state_dict()
+        return []
     stepper.restore(state["stepper"])
-    return [EpochResult(*row) for row in state["history"]], state["best"]
+    return [EpochResult(*row) for row in state["history"]]
 
 
 def predict_logits(network: Network, inputs: Tensor, device: torch.device | None = None) -> NDArray[np.float32]:

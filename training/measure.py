@@ -27,6 +27,11 @@ def macro_f1(truth: Labels, guesses: Labels, num_labels: int) -> float:
     return float(np.nanmean(f1_scores(truth, guesses, num_labels)))
 
 
+def log_loss(probabilities: Floats, truth: Labels) -> float:
+    """Average the surprise at the truth, in nats."""
+    return -float(np.mean(np.log(probabilities[np.arange(len(truth)), truth] + 1e-12)))
+
+
 def calibration_error(probabilities: Floats, truth: Labels, *, bins: int = 15) -> float:
     """Compute the expected calibration error of the top label over bins of equal mass (Nixon et al. 2019).
 

@@ -69,7 +69,7 @@ def run_fit(run: Run, plan: FitPlan) -> None:
     run.checkpoint.unlink(missing_ok=True)
 
 
-def run_calibrate(run: Run, *, rule: ForeignKind = "knn") -> None:
+def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:
     """Fit temperature, abstention and the rule for foreign images on validation."""
     val, labels = split_outputs(run, "val"), run.dataset().labels
     temperature = fit_temperature(val.logits, val.truth, val.groups)
@@ -114,7 +114,10 @@ def _learned_from(dataset: Dataset, plan: FitPlan) -> list[Sample]:
 
 def print_epoch(result: EpochResult) -> None:
     """Print what one epoch gave."""
-    console.print(f"epoch {result.epoch}: loss {result.loss:.3f}, validation macro-F1 {result.val_macro_f1:.3f}")
+    console.print(
+        f"epoch {result.epoch}: loss {result.loss:.3f}, validation loss {result.val_loss:.3f}, "
+        f"validation macro-F1 {result.val_macro_f1:.3f}"
+    )
 
 
 def _print_broken(broken: list[tuple[str, str]]) -> None:
