@@ -25,8 +25,9 @@ _HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # A job's address is the key to it: it must not leave in a referrer.
-    "Referrer-Policy": "no-referrer",
+    # A job's address is the key to it: it must not leave in a referrer. Our own server may see it: under `no-referrer`
+    # a browser hides the origin of our own forms too, and they could not be told from another site's.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
@@ -34,13 +35,15 @@ _HEADERS: Final = {
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
+# Our own pages, and a person who typed the address. `same-site` is another server of the same domain.
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
+
 
 def register_security(app: Flask) -> None:
     """Set the headers on every answer and refuse cross-site changes."""
 
     def refuse_cross_site() -> None:
-        # Every current browser sends the header and no page can forge it; programs send none and hold no cookie.
-        if request.method not in _SAFE_METHODS and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        if request.method not in _SAFE_METHODS and not _sent_by_us():
             raise Forbidden("A page of another site sent this request; open dentiq itself to do this.")
 
     def set_headers(response: Response) -> Response:
@@ -52,3 +55,17 @@ def register_security(app: Flask) -> None:
 
     app.before_request(refuse_cross_site)
     app.after_request(set_headers)
+
+
+def _sent_by_us() -> bool:
+    """Whether a program, a person or one of our own pages sent the current request, as far as a browser tells.
+
+    No page can forge these headers. Browsers send `Sec-Fetch-Site` over TLS and to localhost alone, `Origin` with every
+    POST; programs send neither and carry no one else's rights.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in _OWN_SITES
+    origin = request.headers.get("Origin")
+    # The host without the scheme: behind a proxy that speaks TLS, ours is another than the browser's.
+    return origin is None or origin.partition("://")[2].casefold() == request.host.casefold()

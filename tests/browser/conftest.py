@@ -14,6 +14,9 @@ from tests.web_server import WebServer, web_settings
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "var" / "screenshots"
 
+# A name of this machine that a browser does not trust as it trusts localhost.
+PLAIN_HOST = "dentiq.test"
+
 # A slow machine needs seconds for a first paint; a page that needs more is broken.
 _TIMEOUT_MS = 15_000
 
@@ -29,7 +32,13 @@ def browser() -> Iterator[Browser]:
         pytest.skip(message)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=program,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
+            ],
         )
         yield browser
         browser.close()

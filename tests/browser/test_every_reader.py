@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import PLAIN_HOST
 from tests.fake_worker import FakeWorker
+from tests.web_server import WebServer
 
 OpenPage = Callable[..., Page]
 Screenshot = Callable[[Page, str], None]
@@ -67,6 +69,18 @@ def test_a_reader_without_scripts_sends_a_photo_by_the_form(
     worker.succeed(worker.claim())
     page.get_by_role("link", name="Look again").click()
     expect(page.locator("h1")).to_have_text("Caries, 85.0%")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_over_plain_http_in_a_clinics_network_a_photo_is_taken(
+    open_page: OpenPage, web: WebServer, worker: FakeWorker, photo: Path, scripts: bool
+) -> None:
+    # A browser then sends no Sec-Fetch-Site: our own form must be known by its origin.
+    page = open_page("/", base_url=f"http://{PLAIN_HOST}:{web.settings.port}", java_script_enabled=scripts)
+    page.locator("input[type=file]").set_input_files(photo)
+    if not scripts:
+        page.get_by_role("button", name="Send the photo").click()
+    expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
 
 
 def test_a_keyboard_reaches_everything_and_focus_follows_the_result(

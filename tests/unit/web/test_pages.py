@@ -116,7 +116,34 @@ def test_a_result_is_erased_from_its_page(
     assert client.get(job["links"]["page"]).status_code == 404
 
 
-def test_another_site_cannot_send_or_erase(client: FlaskClient, api: Api, make_image: MakeImage) -> None:
+SENDERS = {
+    "another site": ({"Sec-Fetch-Site": "cross-site"}, False),
+    "another server of the same domain": ({"Sec-Fetch-Site": "same-site", "Origin": "http://a.localhost"}, False),
+    "an unknown word": ({"Sec-Fetch-Site": "somewhere"}, False),
+    "another site over plain HTTP": ({"Origin": "http://evil.example"}, False),
+    "another port": ({"Origin": "http://localhost:8000"}, False),
+    "a page that hides its origin": ({"Origin": "null"}, False),
+    "an origin that is none": ({"Origin": "http://["}, False),
+    "our page": ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, True),
+    "our page over plain HTTP": ({"Origin": "http://localhost"}, True),
+    "our page behind a proxy that speaks TLS": ({"Origin": "https://LOCALHOST"}, True),
+    "a person who typed the address": ({"Sec-Fetch-Site": "none"}, True),
+    "a program": ({}, True),
+}
+
+
+@pytest.mark.parametrize(("headers", "taken"), SENDERS.values(), ids=SENDERS.keys())
+def test_only_our_pages_and_programs_can_send_and_erase(
+    client: FlaskClient, api: Api, make_image: MakeImage, headers: dict[str, str], taken: bool
+) -> None:
+    job = api.accepted(make_image())
+    sent = client.post("/", data={"image": (io.BytesIO(make_image()), "a.jpg")}, headers=headers)
+    assert sent.status_code == (303 if taken else 403)
+    assert client.delete(job["links"]["self"], headers=headers).status_code == (204 if taken else 403)
+    assert api.read(job["id"]).status_code == (404 if taken else 200)
+
+
+def test_what_another_site_sends_is_told_as_such(client: FlaskClient, api: Api, make_image: MakeImage) -> None:
     job = api.accepted(make_image())
     foreign = {"Sec-Fetch-Site": "cross-site"}
     assert client.post(f"{job['links']['page']}/delete", headers=foreign).status_code == 403
@@ -139,7 +166,7 @@ def test_every_answer_carries_the_security_headers(client: FlaskClient, path: st
     assert "script-src 'self'" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("path", ["/", "/api/docs", "/nowhere"])
