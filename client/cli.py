@@ -11,6 +11,7 @@ from rich.console import Console
 
 from client.dentiq import DEFAULT_SERVER, Dentiq
 from client.errors import DentiqClientError, RequestRefusedError, StillRunningError
+from client.filenames import readable
 from client.report import Submission, show_job, show_models, show_submissions
 
 SOME_FAILED = 1
@@ -59,12 +60,13 @@ def submit(images: tuple[Path, ...], *, server: str, as_json: bool, timeout_seco
 
 
 def _submit_one(dentiq: Dentiq, image: Path) -> Submission:
+    file = readable(image)
     try:
-        return Submission(str(image), job=dentiq.submit(image.read_bytes(), filename=image.name))
+        return Submission(file, job=dentiq.submit(image.read_bytes(), filename=image.name))
     except OSError as error:
-        return Submission(str(image), error_code="file_unreadable", error_message=f"It cannot be read: {error}")
+        return Submission(file, error_code="file_unreadable", error_message=f"It cannot be read: {error}")
     except RequestRefusedError as error:
-        return Submission(str(image), error_code=error.code, error_message=error.detail)
+        return Submission(file, error_code=error.code, error_message=error.detail)
 
 
 def _wait_for(dentiq: Dentiq, submission: Submission, *, timeout_seconds: float) -> Submission:

@@ -16,6 +16,7 @@ from client.errors import (
     StillRunningError,
     UnexpectedAnswerError,
 )
+from client.filenames import readable
 from client.records import Job, Model
 from client.retries import RETRIED_STATUSES, RetryPolicy
 
@@ -76,7 +77,7 @@ class Dentiq:
 
         Args:
             image: The bytes of an image file.
-            filename: Its name, for people.
+            filename: Its name, for people; bytes in it that are no text are replaced.
             idempotency_key: Names this submission: the same key again finds the job instead of making another. The
                 retries of one call share a key in any case.
 
@@ -88,7 +89,7 @@ class Dentiq:
         answer = self._ask(
             "POST",
             "/api/v1/jobs",
-            files={"image": (filename, image)},
+            files={"image": (readable(filename), image)},
             headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
         )
         return Job.from_answer(_content(answer))

@@ -1,6 +1,7 @@
 """The command line, against a server of canned answers: what it prints where, and its exit status."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -108,6 +109,15 @@ def test_json_is_one_array_in_the_order_of_the_files(
     assert [entry["status"] for entry in entries] == ["failed", "rejected", "succeeded"]
     assert [entry["file"] for entry in entries] == [str(images[name]) for name in ("bad", "empty", "good")]
     assert entries[1]["error"]["code"] == "image_empty"
+
+
+@pytest.mark.parametrize("output", [(), ("--json",)], ids=["table", "json"])
+def test_a_file_name_that_is_no_text_is_sent_and_shown(
+    run: Run, images: dict[str, Path], capsys: pytest.CaptureFixture[str], output: tuple[str, ...]
+) -> None:
+    image = images["good"].rename(images["good"].with_name(os.fsdecode(b"scan \xe9.jpg")))
+    assert run("submit", *output, image) == 0
+    assert "scan \ufffd.jpg" in capsys.readouterr().out.replace("\n", "")
 
 
 def test_a_server_that_is_away_is_2(images: dict[str, Path], run: Run, capsys: pytest.CaptureFixture[str]) -> None:
