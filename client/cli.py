@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,14 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--timeout", "timeout_seconds", default=300.0, show_default=True, help="Longest wait for results, in s.")
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    help="Longest wait for all results together once the images are sent, in s.",
+)
 @_shared_options
 def submit(images: tuple[Path, ...], *, server: str, as_json: bool, timeout_seconds: float) -> int:
     """Submit IMAGES, wait for their results and print them."""
@@ -48,8 +56,9 @@ def submit(images: tuple[Path, ...], *, server: str, as_json: bool, timeout_seco
             # All are submitted before the first is waited for, so that the workers are never idle.
             for image in images:
                 submissions.append(_submit_one(dentiq, image))  # noqa: PERF401  each is kept, even if the next raises
+            deadline = time.monotonic() + timeout_seconds
             for index, submission in enumerate(submissions):
-                submissions[index] = _wait_for(dentiq, submission, timeout_seconds=timeout_seconds)
+                submissions[index] = _wait_for(dentiq, submission, deadline=deadline)
     finally:
         # Also when the server went away half-way: what is known by then is worth showing.
         if as_json:
@@ -69,13 +78,14 @@ def _submit_one(dentiq: Dentiq, image: Path) -> Submission:
         return Submission(file, error_code=error.code, error_message=error.detail)
 
 
-def _wait_for(dentiq: Dentiq, submission: Submission, *, timeout_seconds: float) -> Submission:
+def _wait_for(dentiq: Dentiq, submission: Submission, *, deadline: float) -> Submission:
+    """Follow a job until an instant of the monotonic clock; a job that has ended is seen even after that."""
     if submission.job is None:
         return submission
     try:
-        job = dentiq.wait(submission.job.id, timeout_seconds=timeout_seconds)
-    except StillRunningError as error:
-        hint = f"{error} It goes on: dentiq status {submission.job.id}"
+        job = dentiq.wait(submission.job.id, timeout_seconds=max(0.0, deadline - time.monotonic()))
+    except StillRunningError:
+        hint = f"There was no result in time. The job goes on: dentiq status {submission.job.id}"
         return Submission(submission.file, submission.job, "still_running", hint)
     except RequestRefusedError as error:
         return Submission(submission.file, submission.job, error.code, error.detail)

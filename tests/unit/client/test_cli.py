@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -141,6 +142,18 @@ def test_a_result_that_does_not_come_in_time_is_1_and_says_how_to_go_on(
     monkeypatch.setitem(DONE, "status", "running")
     assert run("submit", images["good"], "--timeout", "0") == 1
     assert "dentiq status j1" in capsys.readouterr().out
+
+
+def test_the_timeout_is_one_for_all_images_and_a_result_that_is_there_is_shown(
+    run: Run, images: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DONE, "status", "running")
+    started = time.monotonic()
+    assert run("submit", *[images["good"]] * 8, images["bad"], "--timeout", "0.5") == 1
+    assert time.monotonic() - started < 2.5
+    output = capsys.readouterr().out
+    assert output.count("dentiq status j1") == 8
+    assert "(image_corrupt)" in output
 
 
 def test_status_shows_a_job(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
