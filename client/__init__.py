@@ -16,7 +16,7 @@ from client.errors import (
     UnexpectedAnswerError,
 )
 from client.records import Job, Model, Prediction
-from client.retries import RetryPolicy
+from client.retries import RequestRetries
 
 __all__ = [
     "Dentiq",
@@ -25,7 +25,7 @@ __all__ = [
     "Model",
     "Prediction",
     "RequestRefusedError",
-    "RetryPolicy",
+    "RequestRetries",
     "ServerUnreachableError",
     "StillRunningError",
     "UnexpectedAnswerError",

@@ -18,7 +18,7 @@ from client.errors import (
 )
 from client.filenames import readable
 from client.records import Job, Model
-from client.retries import RETRIED_STATUSES, RetryPolicy
+from client.retries import RETRIED_STATUSES, RequestRetries
 
 DEFAULT_SERVER = "http://127.0.0.1:5000"
 
@@ -45,12 +45,12 @@ class Dentiq:
         server: str = DEFAULT_SERVER,
         *,
         timeout_seconds: float = 30.0,
-        retries: RetryPolicy | None = None,
+        retries: RequestRetries | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._server = server.rstrip("/")
-        self._retries = retries or RetryPolicy()
+        self._retries = retries or RequestRetries()
         self._sleep = sleep
         self._has_answered = False
         self._timeout_seconds = timeout_seconds

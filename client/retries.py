@@ -12,7 +12,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class RetryPolicy:
+class RequestRetries:
     """How often and how patiently a request is tried again.
 
     Attributes:

@@ -10,7 +10,7 @@ from client import (
     Dentiq,
     DentiqClientError,
     RequestRefusedError,
-    RetryPolicy,
+    RequestRetries,
     ServerUnreachableError,
     StillRunningError,
     UnexpectedAnswerError,
@@ -113,7 +113,7 @@ def test_a_server_that_never_answered_is_given_up_sooner() -> None:
 def test_a_server_that_stays_unavailable_is_given_up_with_its_reason() -> None:
     server = Server(httpx.Response(503, json=LATER))
     with pytest.raises(ServerUnreachableError, match=r"Redis is away"):
-        server.client(retries=RetryPolicy(attempts=2)).models()
+        server.client(retries=RequestRetries(attempts=2)).models()
     assert len(server.requests) == 2
 
 

@@ -5,9 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from client.retries import RetryPolicy
+from client.retries import RequestRetries
 
-POLICY = RetryPolicy(first_pause_seconds=1.0)
+POLICY = RequestRetries(first_pause_seconds=1.0)
 
 
 def test_the_pause_doubles_and_is_spread() -> None:
