@@ -4,7 +4,7 @@ import errno
 import os
 import posixpath
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -40,7 +40,7 @@ class Storage:
         try:
             self._fs, self._root = fsspec.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise ConfigurationError(f"DENTIQ_STORAGE_URL is {url!r}, which fsspec cannot open: {error}") from error
+            raise ConfigurationError(f"DENTIQ_STORAGE_URL names a storage that fsspec cannot open: {error}") from error
         self._fsync = fsync
 
     def put(self, key: str, data: bytes) -> None:
@@ -65,16 +65,19 @@ class Storage:
             try:
                 data = self._fs.cat_file(self._path(key))
             except FileNotFoundError as error:
-                raise StoredImageMissingError(f"The storage holds no {key}; it was erased or lost.") from error
+                raise StoredImageMissingError("The stored image is gone; it was erased or lost.") from error
         return bytes(data)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens when there is none."""
+        """Remove an object and what a killed writer left of it; nothing happens when there is none."""
         with self._errors_translated():
-            try:
-                self._fs.rm_file(self._path(key))
-            except FileNotFoundError:
+            if isinstance(self._fs, LocalFileSystem):
+                path = Path(self._path(key))
+                _part_of(path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
                 return
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(self._path(key))
 
     def check(self) -> None:
         """Find out whether the storage answers."""
@@ -93,16 +96,18 @@ class Storage:
                 raise StorageFullError(
                     "The storage has no room for this image; free some, then send it again."
                 ) from error
-            raise StorageUnavailableError(f"The storage does not answer ({error}); try again later.") from error
+            raise StorageUnavailableError("The storage does not answer; try again later.") from error
 
 
 def _write_atomically(path: Path, data: bytes, *, fsync: bool) -> None:
     """Write under another name first: a reader or a crash never meets half an object."""
-    part = path.with_name(f"{path.name}.part")
+    part = _part_of(path)
     try:
         descriptor = _open_new(part)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if fsync:
+            _fsync_folder(path.parent.parent)
         descriptor = _open_new(part)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
@@ -112,10 +117,26 @@ def _write_atomically(path: Path, data: bytes, *, fsync: bool) -> None:
             if fsync:
                 os.fsync(descriptor)
         part.replace(path)
+        if fsync:
+            _fsync_folder(path.parent)
     except OSError:
         part.unlink(missing_ok=True)
         raise
 
 
+def _part_of(path: Path) -> Path:
+    """Name the file under which an object is written; a killed writer leaves it, `delete` removes it."""
+    return path.with_name(f"{path.name}.part")
+
+
 def _open_new(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+
+def _fsync_folder(path: Path) -> None:
+    """Flush names: without this a file that was flushed may be without its name after a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

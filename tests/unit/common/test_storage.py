@@ -60,5 +60,5 @@ def test_other_file_systems_serve_as_well() -> None:
 
 
 def test_an_unknown_kind_of_storage_is_a_wrong_setting() -> None:
-    with pytest.raises(ConfigurationError, match="DENTIQ_STORAGE_URL is 'nosuch://x'"):
+    with pytest.raises(ConfigurationError, match="DENTIQ_STORAGE_URL names a storage"):
         Storage("nosuch://x", fsync=True)
