@@ -21,13 +21,25 @@ class Heartbeat:
     """Renew the leases of the chunk in hand, and the worker's entry in the register, from a thread of its own.
 
     Args:
+        worker: Entry in the register.
+        labels: Those of its model version. They are written with each beat, so that results can be read on a Redis that
+            was replaced meanwhile.
         lease_seconds: Life of a lease, and of the entry in the register.
     """
 
-    def __init__(self, store: JobStore, register: WorkerRegister, worker: WorkerInfo, *, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        register: WorkerRegister,
+        worker: WorkerInfo,
+        labels: Sequence[str],
+        *,
+        lease_seconds: float,
+    ) -> None:
         self._store = store
         self._register = register
         self._worker = worker
+        self._labels = labels
         self._lease_seconds = lease_seconds
         self._claims: tuple[Claim, ...] = ()
         self._stopped = threading.Event()
@@ -44,7 +56,7 @@ class Heartbeat:
         try:
             self._register.leave(self._worker.name)
         except JobStoreUnavailableError as error:
-            log.warning("register_not_left", reason=error.message)
+            log.warning("register_not_left", reason=error.log_reason)
 
     @contextmanager
     def holding(self, claims: Sequence[Claim]) -> Iterator[None]:
@@ -63,8 +75,11 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            self._register.renew(self._worker, life_seconds=self._lease_seconds)
             if claims := self._claims:
                 self._store.renew(claims, lease_seconds=self._lease_seconds)
+            self._store.register_labels(self._worker.model_version, self._labels)
+            self._register.renew(self._worker, life_seconds=self._lease_seconds)
         except JobStoreUnavailableError as error:
-            log.warning("heartbeat_missed", reason=error.message)
+            log.warning("heartbeat_missed", reason=error.log_reason)
+        except Exception:  # a thread that ended would leave a process at work whose leases nobody renews
+            log.exception("heartbeat_failed")

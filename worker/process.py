@@ -9,7 +9,13 @@ from typing import Final
 from kombu.exceptions import OperationalError
 from structlog import get_logger
 
-from common.errors import JobStoreUnavailableError, ModelError, UnavailableError
+from common.errors import (
+    JobStoreUnavailableError,
+    ModelError,
+    ModelInvalidError,
+    UnavailableError,
+    UnsafeRedisError,
+)
 from common.jobs.batches import BatchStore
 from common.jobs.record import WorkerInfo
 from common.jobs.store import JobStore
@@ -59,7 +65,11 @@ class PoolProcess:
         self._model_tried_at = -_MODEL_PAUSE_SECONDS
 
     def start(self) -> None:
-        """Connect and load the model; a model that cannot be loaded is tried again later."""
+        """Connect and load the model; a model that cannot be loaded is tried again later.
+
+        Raises:
+            ConfigurationError: The storage or the device cannot be had.
+        """
         settings = self._settings
         # Made after the fork: its files carry the number of this process.
         self._metrics = WorkerMetrics()
@@ -89,12 +99,14 @@ class PoolProcess:
         try:
             while claims := self._store.claim(self._limits, lease_seconds=self._settings.lease_seconds):
                 with serving.heartbeat.holding(claims):
-                    serving.work.run(claims)
+                    sound = serving.work.run(claims)
+                if not sound:
+                    self._end_if_broken(serving)
                 if time.monotonic() >= end:
                     self._hints.send(claims[0].queue)
                     return
-        except JobStoreUnavailableError as error:
-            log.warning("drain_interrupted", queue=hint.queue.value, reason=error.message)
+        except (JobStoreUnavailableError, UnsafeRedisError) as error:
+            log.warning("drain_interrupted", queue=hint.queue.value, reason=error.log_reason)
 
     def sweep(self) -> None:
         """Run the sweeper once; what fails now is done by the next run."""
@@ -104,7 +116,9 @@ class PoolProcess:
                 self._hints.send(queue, self._sweeper.missing_hints(queue, waiting=self._hints.waiting))
             self._sweeper.erase()
             self._metrics.swept()
-        except (UnavailableError, OperationalError) as error:
+        except UnavailableError as error:
+            log.warning("sweep_interrupted", reason=error.log_reason)
+        except OperationalError as error:
             log.warning("sweep_interrupted", reason=str(error))
 
     def _serve(self) -> Serving | None:
@@ -114,8 +128,20 @@ class PoolProcess:
             try:
                 self._serving = self._load()
             except (ModelError, JobStoreUnavailableError) as error:
-                log.error("model_not_loaded", code=error.code, reason=error.message)
+                log.error("model_not_loaded", code=error.code, reason=error.log_reason)
         return self._serving
+
+    def _end_if_broken(self, serving: Serving) -> None:
+        """End this process when its network no longer answers as it should: a GPU after an error stays unusable.
+
+        The pool starts another; the jobs in hand have been given back.
+        """
+        try:
+            serving.work.check()
+        except ModelInvalidError as error:
+            log.critical("model_broken", reason=error.log_reason)
+            self.stop()
+            os._exit(1)
 
     def _load(self) -> Serving:
         settings = self._settings
@@ -129,7 +155,6 @@ class PoolProcess:
             device=predictor.device_name,
             seconds=time.monotonic() - started,
         )
-        self._store.register_labels(predictor.version, predictor.labels)
         heartbeat = Heartbeat(
             self._store,
             self._register,
@@ -139,12 +164,15 @@ class PoolProcess:
                 runtime=predictor.runtime_name,
                 device=predictor.device_name,
             ),
+            predictor.labels,
             lease_seconds=settings.lease_seconds,
         )
+        retries = RetryPolicy(settings.max_attempts, settings.retry_backoff_seconds)
+        work = ChunkWork(self._store, self._storage, predictor, retries, metrics=self._metrics)
+        # A result must find the labels of its version; from then on the heartbeat sees to it.
+        self._store.register_labels(predictor.version, predictor.labels)
         heartbeat.start()
         log.info(
             "model_loaded", version=predictor.version, runtime=predictor.runtime_name, device=predictor.device_name
         )
-        retries = RetryPolicy(settings.max_attempts, settings.retry_backoff_seconds)
-        work = ChunkWork(self._store, self._storage, predictor, retries, metrics=self._metrics)
         return Serving(work, heartbeat)

@@ -113,7 +113,7 @@ class BatchStore:
         """
         with redis_errors_translated():
             record: Any = self._redis.hgetall(keys.BATCH + batch_id)
-        created_at = codec.decode_instant(record.get("created"))
+        created_at = codec.decode_optional_instant(record.get("created"))
         if created_at is None:
             raise BatchNotFoundError(f"There is no batch {batch_id!r}: it never was, was erased, or is past retention.")
         return Batch(
@@ -125,8 +125,8 @@ class BatchStore:
             counts={status: int(record.get(status.value, 0)) for status in JobStatus},
             labels=_counts_under(_LABEL, record),
             outcomes=_counts_under(_OUTCOME, record),
-            started_at=codec.decode_instant(record.get("started")),
-            latest_at=codec.decode_instant(record.get("latest")),
+            started_at=codec.decode_optional_instant(record.get("started")),
+            latest_at=codec.decode_optional_instant(record.get("latest")),
         )
 
     def job_ids(self, batch_id: str, *, first: int, count: int) -> list[str]:

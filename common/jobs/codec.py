@@ -21,8 +21,10 @@ def encode_probabilities(probabilities: Sequence[float]) -> str:
 
 
 def decode_predictions(text: str, labels: Sequence[str]) -> tuple[Prediction, ...]:
-    """Read stored probabilities and rank them, most probable first."""
+    """Read stored probabilities and rank them, most probable first; none while their labels are not known."""
     probabilities = [int(steps) / _PROBABILITY_STEPS for steps in text.split(",")] if text else []
+    if len(probabilities) != len(labels):
+        return ()
     ranked = sorted(zip(labels, probabilities, strict=True), key=lambda pair: -pair[1])
     return tuple(Prediction(label, probability) for label, probability in ranked)
 
@@ -69,11 +71,11 @@ def decode_job(job_id: str, record: Mapping[str, str], *, labels: Sequence[str],
         queue=QueueName(record["queue"]),
         filename=record["filename"],
         attempts=int(record.get("attempts", 0)),
-        submitted_at=_instant(record["submitted"]),
+        submitted_at=decode_instant(record["submitted"]),
         position=position,
         batch_id=record.get("batch"),
-        started_at=decode_instant(record.get("started")),
-        finished_at=decode_instant(record.get("finished")),
+        started_at=decode_optional_instant(record.get("started")),
+        finished_at=decode_optional_instant(record.get("finished")),
         model_version=record.get("version"),
         outcome=Outcome(record["outcome"]) if "outcome" in record else None,
         predictions=decode_predictions(record.get("probabilities", ""), labels),
@@ -83,14 +85,15 @@ def decode_job(job_id: str, record: Mapping[str, str], *, labels: Sequence[str],
     )
 
 
-def _instant(text: str) -> datetime:
+def decode_instant(text: str) -> datetime:
+    """Read an instant; UTC."""
     seconds, microseconds = divmod(int(text), MICROSECONDS)
     return datetime.fromtimestamp(seconds, tz=timezone.utc).replace(microsecond=microseconds)
 
 
-def decode_instant(text: str | None) -> datetime | None:
+def decode_optional_instant(text: str | None) -> datetime | None:
     """Read an instant, if there is one; UTC."""
-    return None if text is None else _instant(text)
+    return None if text is None else decode_instant(text)
 
 
 def _optional_seconds(text: str | None) -> float | None:

@@ -17,7 +17,8 @@ ERASURES: Final = PREFIX + "erasures"
 # list an hour: ids of the jobs submitted in it; zset of the hours that have a list
 HOUR: Final = PREFIX + "hour:"
 HOURS: Final = PREFIX + "hours"
-# hash: totals since the store was made; see COUNT_* below
+# hash: totals since the store was made: submitted, the terminal statuses, "label VERSION LABEL", "outcome VERSION
+# OUTCOME", "error CODE", lease_expired, postponed
 COUNTS: Final = PREFIX + "counts"
 # hash a batch: its name and state, and counts by status, label and outcome; list a batch: its job ids as submitted
 BATCH: Final = PREFIX + "batch:"
@@ -31,5 +32,7 @@ WORKERS: Final = PREFIX + "workers"
 WORKER: Final = PREFIX + "worker:"
 # hash a used Idempotency-Key, with a time to live
 IDEMPOTENCY: Final = PREFIX + "idempotency:"
+# string, for a minute: what a claim answered, by the token of its sender
+CLAIM: Final = PREFIX + "claim:"
 # channel: ids of jobs that have just ended, separated by spaces
 FINISHED_CHANNEL: Final = PREFIX + "finished"

@@ -185,12 +185,14 @@ class Accepted:
     Attributes:
         job_ids: The jobs of this request; those of the first one if it was a repetition.
         replayed: Whether the request was a repetition and made nothing new.
-        depth: Jobs that wait in the queue now.
+        depth: Jobs that wait in the queue now, these included.
+        submitted_at: When they were queued; UTC. Of a repetition: when it was answered.
     """
 
     job_ids: tuple[str, ...]
     replayed: bool
     depth: int
+    submitted_at: datetime
 
 
 @dataclass(frozen=True)

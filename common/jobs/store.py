@@ -1,5 +1,6 @@
 """The job store: every record and every transition of a job, the truth that Celery messages only hint at."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from common.jobs.record import (
 from common.jobs.refusals import raise_refusal
 from common.jobs.scripts import Scripts
 from common.queues import QueueName
-from common.redis_client import redis_errors_translated
+from common.redis_client import redis_errors_translated, require_durable
 
 # One call of a maintenance script holds Redis for about 10 us a job.
 _PORTION: Final = 500
@@ -32,13 +33,15 @@ class JobStore:
     """Read and change jobs in Redis.
 
     Every transition is one script: it takes effect once or not at all, and the counters move with it. Every method
-    raises `JobStoreUnavailableError` when Redis does not answer or refuses writes.
+    raises `JobStoreUnavailableError` when Redis does not answer or refuses writes; `create` and `claim` raise
+    `UnsafeRedisError` on a Redis that would drop jobs.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
         self._scripts = Scripts(client)
         self._labels: dict[str, tuple[str, ...]] = {}
+        self._durable = False
 
     # Submission
 
@@ -71,11 +74,13 @@ class JobStore:
         membership = (batch.batch_id, int(batch.life_seconds)) if batch else ("", 0)
         fields = [value for job in jobs for value in (job.id, job.filename)]
         with redis_errors_translated():
-            verdict, depth, *job_ids = self._scripts.call(
+            self._require_durable()
+            verdict, depth, now, *job_ids = self._scripts.call(
                 "create", *codec.encode_idempotency(idempotency), queue.value, *membership, *fields
             )
         raise_refusal(verdict)
-        return Accepted(tuple(job_ids), replayed=verdict == "replayed", depth=depth)
+        submitted_at = codec.decode_instant(now)
+        return Accepted(tuple(job_ids), replayed=verdict == "replayed", depth=depth, submitted_at=submitted_at)
 
     # Reading
 
@@ -94,7 +99,7 @@ class JobStore:
         """Read jobs in one round trip; None stands for a job that there is not."""
         width = 1 + len(QueueName)
         with redis_errors_translated():
-            pipe = self._redis.pipeline(transaction=False)
+            pipe = self._redis.pipeline()  # a transaction: the place in the queue belongs to the record
             for job_id in job_ids:
                 pipe.hgetall(keys.JOB + job_id)
                 for queue in QueueName:
@@ -150,8 +155,11 @@ class JobStore:
             The chunk to work on; empty when nothing waits. A job that failed before comes alone.
         """
         arguments = [value for queue, limit in limits.items() for value in (queue.value, limit)]
+        # The client library sends a script again when its answer is lost: the token makes that the same claim.
+        token = secrets.token_hex(8)
         with redis_errors_translated():
-            flat = self._scripts.call("claim", _microseconds(lease_seconds), *arguments)
+            self._require_durable()
+            flat = self._scripts.call("claim", token, _microseconds(lease_seconds), *arguments)
         rows = (flat[start : start + 5] for start in range(0, len(flat), 5))
         return [
             Claim(job_id, int(attempt), QueueName(queue), (int(claimed) - int(submitted)) / codec.MICROSECONDS)
@@ -242,9 +250,17 @@ class JobStore:
     def _labels_of(self, version: str | None) -> tuple[str, ...]:
         if version is None:
             return ()
-        if version not in self._labels:
-            self._labels[version] = tuple(orjson.loads(self._redis.hget(keys.LABELS, version) or "[]"))
-        return self._labels[version]
+        labels = self._labels.get(version) or tuple(orjson.loads(self._redis.hget(keys.LABELS, version) or "[]"))
+        # Labels that are missing (a Redis that was replaced) come back with the next heartbeat of a worker.
+        if labels:
+            self._labels[version] = labels
+        return labels
+
+    def _require_durable(self) -> None:
+        """Look once, before the first job: Redis may have come up after this process."""
+        if not self._durable:
+            require_durable(self._redis)
+            self._durable = True
 
 
 def _microseconds(seconds: float) -> int:

@@ -1,18 +1,18 @@
 -- Makes the records of accepted images and queues them, all or none.
 -- ARGV: idempotency key ('' for none), body digest, its life in seconds, queue, batch ('' for none), the batch's life
 -- in seconds, then id, filename for each job.
--- Returns {'created'|'replayed'|'conflict'|'no_batch'|'batch_closed', depth of the queue, id...}.
+-- Returns {'created'|'replayed'|'conflict'|'no_batch'|'batch_closed', depth of the queue, this instant, id...}.
 
 local idempotency, digest, life, queue, batch, batch_life = unpack(ARGV, 1, 6)
 local waiting = queue_key(queue)
 
-local verdict, answer = replay(idempotency, digest)
-if verdict then return {verdict, redis.call('ZCARD', waiting), unpack(answer)} end
+local verdict, answer = replay(idempotency, digest, job_key)
+if verdict then return {verdict, redis.call('ZCARD', waiting), integer(NOW), unpack(answer)} end
 
 if batch ~= '' then
     local state = redis.call('HGET', batch_key(batch), 'state')
-    if not state then return {'no_batch', 0} end
-    if state ~= 'open' then return {'batch_closed', 0} end
+    if not state then return {'no_batch', 0, 0} end
+    if state ~= 'open' then return {'batch_closed', 0, 0} end
 end
 
 local ids = {}
@@ -49,4 +49,4 @@ if made > 0 then
     end
 end
 remember(idempotency, digest, life, ids)
-return {'created', redis.call('ZCARD', waiting), unpack(ids)}
+return {'created', redis.call('ZCARD', waiting), integer(NOW), unpack(ids)}

@@ -2,7 +2,7 @@
 -- life in seconds. Returns {'created'|'replayed'|'conflict', id}.
 
 local idempotency, digest, life, id, name, batch_life = unpack(ARGV)
-local verdict, answer = replay(idempotency, digest)
+local verdict, answer = replay(idempotency, digest, batch_key)
 if verdict then return {verdict, answer[1] or ''} end
 
 redis.call('HSET', batch_key(id), 'state', 'open', 'name', name, 'created', integer(NOW))

@@ -66,13 +66,19 @@ local function announce(ids)
 end
 
 -- Looks up a used Idempotency-Key: returns 'replayed' and the first answer's ids, 'conflict', or nothing.
-local function replay(key, digest)
+-- A key whose jobs (or batch) have all been erased counts as unused: its answer is gone.
+local function replay(key, digest, record_key)
     if key == '' then return nil end
     local known = redis.call('HMGET', key, 'digest', 'ids')
     if not known[1] then return nil end
-    if known[1] ~= digest then return 'conflict', {} end
     local ids = {}
-    for id in string.gmatch(known[2], '%S+') do ids[#ids + 1] = id end
+    local kept = 0
+    for id in string.gmatch(known[2], '%S+') do
+        ids[#ids + 1] = id
+        kept = kept + redis.call('EXISTS', record_key(id))
+    end
+    if kept == 0 then return nil end
+    if known[1] ~= digest then return 'conflict', {} end
     return 'replayed', ids
 end
 

@@ -1,8 +1,11 @@
 """What the store does when workers die, fall silent, come back late, or meet faults that pass."""
 
 import pytest
+import redis
 
-from common.jobs.record import Failure, JobStatus
+from common.errors import UnsafeRedisError
+from common.jobs.record import Failure, JobStatus, NewJob, new_job_id
+from common.jobs.store import JobStore
 from common.queues import QueueName
 
 
@@ -122,3 +125,21 @@ def test_a_batch_counts_lost_jobs_as_queued_again(store, batches, verbs, queue: 
     store.repair(max_attempts=3)
     assert batches.get("b").counts[JobStatus.QUEUED] == 2
     assert batches.get("b").counts[JobStatus.RUNNING] == 0
+
+
+def test_a_claim_whose_answer_was_lost_gets_the_same_jobs_again(store, verbs, monkeypatch: pytest.MonkeyPatch) -> None:
+    verbs.submit(3)
+    monkeypatch.setattr("secrets.token_hex", lambda _size: "the-same-token")
+    first = store.claim({QueueName.INTERACTIVE: 2}, lease_seconds=60)
+    assert store.claim({QueueName.INTERACTIVE: 2}, lease_seconds=60) == first
+    assert store.running() == 2
+
+
+def test_no_job_is_taken_by_a_redis_that_turns_out_unsafe(client: redis.Redis) -> None:
+    client.config_set("appendonly", "no")
+    try:
+        with pytest.raises(UnsafeRedisError):
+            JobStore(client).create([NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")])
+    finally:
+        client.config_set("appendonly", "yes")
+    assert client.dbsize() == 0

@@ -155,3 +155,26 @@ def test_a_finished_record_takes_little_memory(store, verbs, client: redis.Redis
     key = f"dentiq:job:{ids[0]}"
     assert client.object("encoding", key) == "listpack"
     assert client.memory_usage(key) <= 450
+
+
+def test_results_whose_labels_are_missing_are_shown_once_they_are_back(store, verbs, client: redis.Redis) -> None:
+    (job_id,) = verbs.submit()
+    client.delete("dentiq:labels")  # a Redis that was replaced while workers ran
+    verbs.succeed(verbs.claim()[0])
+    assert store.get(job_id).predictions == ()
+    store.register_labels("v1", ("caries", "healthy", "ulcer"))
+    assert store.get(job_id).predictions[0].label == "caries"
+
+
+def test_the_key_of_an_erased_job_may_be_used_again(store) -> None:
+    key = IdempotencyKey("k", "digest")
+    (first,) = store.create([NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")], idempotency=key).job_ids
+    store.erase(first)
+    again = store.create([NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")], idempotency=key)
+    assert not again.replayed
+    assert again.job_ids != (first,)
+
+
+def test_a_submission_tells_when_it_was_queued(store) -> None:
+    accepted = store.create([NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")])
+    assert store.get(accepted.job_ids[0]).submitted_at == accepted.submitted_at

@@ -8,13 +8,14 @@ from common.redis_client import connect
 from tests.waiting import wait_until
 from worker.heartbeat import Heartbeat
 
+LABELS = ("caries", "healthy")
 WORKER = WorkerInfo("host:1", "v1", "onnx", "cpu")
 
 
 def test_a_worker_is_on_the_register_from_its_start_to_its_stop(redis_url: str) -> None:
     with connect(redis_url, timeout_seconds=2, max_connections=4) as client:
         register = WorkerRegister(client)
-        heartbeat = Heartbeat(JobStore(client), register, WORKER, lease_seconds=1)
+        heartbeat = Heartbeat(JobStore(client), register, WORKER, LABELS, lease_seconds=1)
         heartbeat.start()
         assert wait_until(register.alive, what="the worker on the register") == [WORKER]
         heartbeat.stop()
@@ -32,7 +33,7 @@ def test_the_lease_of_a_long_chunk_is_kept_alive_and_ends_after_it(redis_url: st
     with connect(redis_url, timeout_seconds=2, max_connections=4) as client:
         store = JobStore(client)
         store.create([NewJob(new_job_id(), QueueName.BULK, "x.jpg")])
-        heartbeat = Heartbeat(store, WorkerRegister(client), WORKER, lease_seconds=0.4)
+        heartbeat = Heartbeat(store, WorkerRegister(client), WORKER, LABELS, lease_seconds=0.4)
         heartbeat.start()
         claims = store.claim({QueueName.BULK: 1}, lease_seconds=0.4)
         first_end = client.zscore("dentiq:running", claims[0].job_id)
@@ -40,4 +41,30 @@ def test_the_lease_of_a_long_chunk_is_kept_alive_and_ends_after_it(redis_url: st
             wait_until(lambda: client.zscore("dentiq:running", claims[0].job_id) > first_end, what="a renewed lease")
             assert store.repair(max_attempts=3).requeued == 0
         wait_until(lambda: store.repair(max_attempts=3).requeued == 1, what="the end of the lease")
+        heartbeat.stop()
+
+
+def test_a_replaced_redis_gets_the_labels_and_the_worker_again(redis_url: str) -> None:
+    with connect(redis_url, timeout_seconds=2, max_connections=4) as client:
+        register = WorkerRegister(client)
+        heartbeat = Heartbeat(JobStore(client), register, WORKER, LABELS, lease_seconds=0.4)
+        heartbeat.start()
+        wait_until(register.alive, what="the worker on the register")
+        client.flushall()
+        wait_until(register.alive, what="the worker on the register again")
+        assert JobStore(client).known_labels() == list(LABELS)
+        heartbeat.stop()
+
+
+def test_an_unforeseen_error_does_not_end_the_beat(redis_url: str) -> None:
+    with connect(redis_url, timeout_seconds=2, max_connections=4) as client:
+        register = WorkerRegister(client)
+        client.set("dentiq:labels", "not a hash")  # as nobody foresaw: every beat fails with WRONGTYPE
+        heartbeat = Heartbeat(JobStore(client), register, WORKER, LABELS, lease_seconds=0.2)
+        heartbeat.start()
+        wait_until(
+            lambda: client.info("commandstats").get("cmdstat_hset", {}).get("failed_calls"), what="a failed beat"
+        )
+        client.delete("dentiq:labels")
+        wait_until(register.alive, what="the worker on the register")
         heartbeat.stop()
