@@ -59,6 +59,11 @@ class DentiqError(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def log_reason(self) -> str:
+        """The message with what caused it, for logs: causes may name hosts and paths that strangers need not know."""
+        return f"{self.message} Cause: {self.__cause__}" if self.__cause__ else self.message
+
 
 class InvalidRequestError(DentiqError):
     """The sender must change the request before it can succeed."""
@@ -255,6 +260,7 @@ class InferenceError(JobError):
     """The network failed on this image."""
 
     code = "inference_failed"
+    retryable = True
     title = "Inference failed"
 
 
@@ -291,4 +297,5 @@ class UnsafeRedisError(ConfigurationError):
     """This Redis would drop accepted jobs."""
 
     code = "unsafe_redis"
+    http_status = 503
     title = "Redis would drop jobs"

@@ -144,6 +144,8 @@ def open_upright(data: bytes, *, target_edge: int | None = None, limits: ImageLi
     try:
         image.load()
         picture = upright_transpose(_to_rgb(image), image.info.get("exif"))
+    except MemoryError:
+        raise  # says nothing about the image
     except Exception as error:  # decoders of hostile bytes raise whatever broke first
         raise _damage(error, data, kind.name) from error
     picture.info = {}

@@ -3,35 +3,48 @@
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import worker.process
 import worker.startup
-from common.errors import DentiqError
+from common.errors import DentiqError, InferenceError, ModelInvalidError
 from common.settings import Settings
+from tests.faults import BREAKING, POISON
 from worker.celery_app import create_app
 from worker.inference.prediction import Prediction
 
 LABELS = ("caries", "healthy")
-POISON = b"poison"
 
 # Long enough that a chunk of 25 can be hit in its midst, short enough for a quick test.
 _SECONDS_PER_IMAGE = 0.01
 
 
 class FaultPredictor:
-    """The first byte is the probability of caries in percent; POISON takes the process down as a kernel does."""
+    """The first byte is the probability of caries in percent.
+
+    POISON takes the process down as a kernel does; after BREAKING no image is answered, as by a GPU after an error.
+    """
 
     version = "fault"
     labels = LABELS
     runtime_name = "fault"
     device_name = "cpu"
 
-    def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
+    def __init__(self) -> None:
+        self._broken = False
+
+    def predict(self, images: Iterable[bytes]) -> list[Prediction | DentiqError]:
         return [self._answer(image) for image in images]
 
-    def _answer(self, image: bytes) -> Prediction:
+    def check(self) -> None:
+        if self._broken:
+            raise ModelInvalidError("The self-test failed.")
+
+    def _answer(self, image: bytes) -> Prediction | DentiqError:
+        self._broken = self._broken or image == BREAKING
+        if self._broken:
+            return InferenceError("The network failed on this image.")
         if image == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(_SECONDS_PER_IMAGE)

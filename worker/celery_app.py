@@ -1,10 +1,12 @@
 """The Celery application: its configuration, its two tasks, and what happens when a process of it starts and stops."""
 
 import logging
+import os
 from typing import Any, Final
 
 from celery import Celery, signals
 from kombu.entity import Exchange, Queue
+from structlog import get_logger
 
 from common.logging import configure_logging
 from common.messages import WorkHint
@@ -14,6 +16,8 @@ from worker.hints import Hints
 from worker.metrics import MetricsEndpoint
 from worker.process import PoolProcess
 from worker.startup import refuse_unsafe_start
+
+log = get_logger(__name__)
 
 # A chunk takes seconds at most. A decoder or a network that hangs for two minutes never ends: the pool kills its
 # process, the lease of its jobs ends, and each of them is tried alone.
@@ -106,8 +110,14 @@ def _connect_signals(settings: Settings, process: PoolProcess, endpoint: Metrics
         endpoint.close()
 
     def start_child(**_: Any) -> None:
-        endpoint.forget_in_child()
-        process.start()
+        # Celery would swallow the exception and keep a process that can do nothing; the pool replaces one that ends,
+        # and gives up when that repeats.
+        try:
+            endpoint.forget_in_child()
+            process.start()
+        except Exception:
+            log.exception("pool_process_not_started")
+            os._exit(1)
 
     def stop_child(**_: Any) -> None:
         process.stop()

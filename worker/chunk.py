@@ -1,13 +1,13 @@
 """One chunk of jobs from claim to report: read the images, predict, write what came of each."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from structlog import get_logger
 
-from common.errors import DentiqError, JobError
+from common.errors import DentiqError, InferenceError, JobError
 from common.jobs.record import Claim, Failure, Outcome, Success
 from common.jobs.store import JobStore
 from common.storage import Storage, image_key
@@ -31,8 +31,12 @@ class Predictor(Protocol):
         """The labels, by label index."""
         ...
 
-    def predict(self, images: Sequence[bytes]) -> Sequence[Prediction | DentiqError]:
+    def predict(self, images: Iterable[bytes]) -> Sequence[Prediction | DentiqError]:
         """Answer each image by a prediction, or by the error that it alone met."""
+        ...
+
+    def check(self) -> None:
+        """Raise `ModelInvalidError` when the network no longer answers as it should."""
         ...
 
 
@@ -67,8 +71,11 @@ class ChunkWork:
         self._retries = retries
         self._metrics = metrics or WorkerMetrics()
 
-    def run(self, claims: Sequence[Claim]) -> None:
+    def run(self, claims: Sequence[Claim]) -> bool:
         """Bring every claimed job to its end, or back into its queue.
+
+        Returns:
+            Whether the network computed all it was given; if not, the model may have broken: see `check`.
 
         Raises:
             JobStoreUnavailableError: Redis stayed away; the leases end and the jobs are tried again.
@@ -81,21 +88,30 @@ class ChunkWork:
             log.exception("chunk_failed", job_ids=[claim.job_id for claim in claims])
             error = JobError(f"dentiq failed on this job ({type(bug).__name__}); the worker's log says more.")
             self._postpone([_failure(claim, error) for claim in claims])
-        else:
-            self._report(claims, answers, started=started)
+            return False
+        self._report(claims, answers, started=started)
+        return not any(isinstance(answer, InferenceError) for answer in answers)
+
+    def check(self) -> None:
+        """Raise `ModelInvalidError` when the network no longer answers as it should."""
+        self._predictor.check()
 
     def _answer(self, claims: Sequence[Claim]) -> list[Prediction | DentiqError]:
         """Get an answer for each claim, in order: images that cannot be read are kept from the network."""
-        answers = [self._read(claim) for claim in claims]
-        images = [answer for answer in answers if isinstance(answer, bytes)]
-        predictions = iter(self._predictor.predict(images) if images else ())
-        return [next(predictions) if isinstance(answer, bytes) else answer for answer in answers]
+        unread: dict[str, DentiqError] = {}
+        # A stream: of 32 files of 20 MB only one is in memory at a time.
+        predictions = iter(self._predictor.predict(self._read(claims, unread)))
+        return [unread.get(claim.job_id) or next(predictions) for claim in claims]
 
-    def _read(self, claim: Claim) -> bytes | DentiqError:
-        try:
-            return self._storage.get(image_key(claim.job_id))
-        except DentiqError as error:
-            return error
+    def _read(self, claims: Sequence[Claim], unread: dict[str, DentiqError]) -> Iterator[bytes]:
+        """Give the stored images one after the other; note those that cannot be read."""
+        for claim in claims:
+            try:
+                image = self._storage.get(image_key(claim.job_id))
+            except DentiqError as error:
+                unread[claim.job_id] = error
+            else:
+                yield image
 
     def _report(self, claims: Sequence[Claim], answers: Sequence[Prediction | DentiqError], *, started: float) -> None:
         reports: list[Success | Failure] = []

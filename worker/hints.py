@@ -36,6 +36,9 @@ class Hints:
         Raises:
             kombu.exceptions.OperationalError: The broker does not answer.
         """
-        with self._app.connection_for_read() as connection, connection.channel() as channel:
-            # Not passive: an empty Redis list does not exist, and a passive look at it is an error.
-            return int(channel.queue_declare(queue.value).message_count)
+        with self._app.connection_for_read() as connection:
+            try:
+                # Not passive: an empty Redis list does not exist, and a passive look at it is an error.
+                return int(connection.default_channel.queue_declare(queue.value).message_count)
+            except connection.connection_errors as error:
+                raise OperationalError(str(error)) from error

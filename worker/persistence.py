@@ -31,5 +31,5 @@ def until_redis_answers(write: Callable[[], T], *, patience_seconds: float = _PA
         except JobStoreUnavailableError as error:
             if time.monotonic() >= deadline:
                 raise
-            log.warning("write_delayed", reason=error.message)
+            log.warning("write_delayed", reason=error.log_reason)
             time.sleep(_PAUSE_SECONDS)

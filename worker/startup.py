@@ -1,30 +1,54 @@
 """What a worker makes sure of before its pool starts."""
 
+import subprocess
+import sys
+
 import structlog
 
-from common.errors import DentiqError, UnavailableError
+from common.errors import ConfigurationError, DentiqError, UnavailableError
 from common.model_store import ModelStore
 from common.redis_client import connect, require_durable
 from common.settings import Settings
+from common.storage import Storage
 
 log = structlog.get_logger(__name__)
+
+# Importing torch and asking CUDA takes seconds on a cold disk.
+_PROBE_SECONDS = 120
+_PROBE = "import sys; from worker.inference.devices import choose; choose(sys.argv[1], sys.argv[2])"
 
 
 def refuse_unsafe_start(settings: Settings) -> None:
     """End the process with a sentence when it could not work or would lose jobs.
 
-    A Redis that does not answer yet is no reason: Celery waits for it.
+    A Redis that does not answer yet is no reason: Celery waits for it, and the job store looks before its first claim.
 
     Raises:
-        SystemExit: The Redis would drop jobs, or no model can serve.
+        SystemExit: The Redis would drop jobs, no model can serve, or the storage or the device cannot be had.
     """
     try:
         ModelStore(settings.model_store_dir).current()
+        Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
+        _require_device(settings)
         with connect(
             settings.effective_job_store_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=4
         ) as client:
             require_durable(client)
     except UnavailableError as error:
-        log.warning("redis_not_ready", reason=error.message)
+        log.warning("redis_not_ready", reason=error.log_reason)
     except DentiqError as error:
         raise SystemExit(f"dentiq worker: {error.message}") from error
+
+
+def _require_device(settings: Settings) -> None:
+    """Find out whether what was asked for can be had; in a process of its own, for CUDA does not survive a fork."""
+    if settings.device != "cuda" and settings.runtime != "torch":
+        return
+    probe = [sys.executable, "-c", _PROBE, settings.runtime, settings.device]
+    answer = subprocess.run(probe, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)  # noqa: S603
+    if answer.returncode:
+        _, _, reason = answer.stderr.strip().rpartition("\n")[2].partition(": ")
+        raise ConfigurationError(
+            f"Runtime {settings.runtime!r} on device {settings.device!r} cannot be had: "
+            f"{reason or answer.stderr[-300:]}"
+        )

@@ -5,7 +5,7 @@ import signal
 
 from common.jobs.record import JobStatus
 from common.queues import QueueName
-from tests.fault_worker import POISON
+from tests.faults import BREAKING, POISON
 from tests.waiting import wait_until
 
 FIFTY = [bytes([90])] * 50
@@ -72,6 +72,13 @@ def test_a_poison_image_fails_alone_and_the_worker_lives(bench) -> None:
     assert {jobs[job_id].status for job_id in neighbours} == {JobStatus.SUCCEEDED}
     (later,) = bench.submit(bytes([90]), queue=QueueName.INTERACTIVE)
     assert bench.ended([later])[0].status is JobStatus.SUCCEEDED
+
+
+def test_a_process_whose_network_broke_is_replaced_and_the_others_succeed(bench) -> None:
+    breaking, *neighbours = bench.submit(BREAKING, *[bytes([90])] * 40)
+    jobs = {job.id: job for job in bench.ended([breaking, *neighbours])}
+    assert jobs[breaking].error.code == "inference_failed"
+    assert {jobs[job_id].status for job_id in neighbours} == {JobStatus.SUCCEEDED}
 
 
 def test_sweeps_do_not_pile_up_while_no_worker_runs(bench) -> None:

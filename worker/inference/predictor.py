@@ -1,7 +1,7 @@
 """The predictor: bytes of images in, predictions out, one bad image failing alone."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -53,19 +53,20 @@ class Predictor:
         self._foreign = foreign
         self._limits = limits
 
-    def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
+    def predict(self, images: Iterable[bytes]) -> list[Prediction | DentiqError]:
         """Answer images in one forward pass.
 
         Args:
-            images: Whole files.
+            images: Whole files; each is dropped once it is decoded, so a stream of them is never in memory as a whole.
 
         Returns:
             One entry an image, in order: its prediction, or the error that it alone has.
         """
-        results: list[Prediction | DentiqError | None] = [None] * len(images)
+        results: list[Prediction | DentiqError | None] = []
         inputs: list[Floats] = []
         places: list[tuple[int, float]] = []
         for index, data in enumerate(images):
+            results.append(None)
             start = time.monotonic()
             try:
                 inputs.append(self.decode(data))

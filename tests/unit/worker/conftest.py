@@ -1,12 +1,12 @@
 """A job store, a storage and a model of known answers, so that a chunk's work can be seen at its edges."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from common.errors import DentiqError, ImageTruncatedError
+from common.errors import DentiqError, ImageTruncatedError, InferenceError
 from common.jobs.batches import BatchStore
 from common.jobs.record import NewJob, new_job_id
 from common.jobs.store import JobStore
@@ -28,13 +28,19 @@ class FakePredictor:
     def __init__(self) -> None:
         self.chunks: list[int] = []
 
-    def predict(self, images: Sequence[bytes]) -> list[Prediction | DentiqError]:
-        self.chunks.append(len(images))
-        return [self._answer(image) for image in images]
+    def predict(self, images: Iterable[bytes]) -> list[Prediction | DentiqError]:
+        answers = [self._answer(image) for image in images]
+        self.chunks.append(len(answers))
+        return answers
+
+    def check(self) -> None:
+        """This network never breaks."""
 
     def _answer(self, image: bytes) -> Prediction | DentiqError:
         if image == b"truncated":
             return ImageTruncatedError("The file ends early.")
+        if image == b"network":
+            return InferenceError("The network failed on this image.")
         if image == b"bug":
             raise ZeroDivisionError
         caries = image[0] / 100
@@ -64,8 +70,7 @@ class Bench:
 
     def run(self) -> int:
         claims = self.store.claim(LIMITS, lease_seconds=60)
-        if claims:
-            self.work.run(claims)
+        self.sound = self.work.run(claims) if claims else True
         return len(claims)
 
 

@@ -65,3 +65,26 @@ def test_a_job_erased_while_it_runs_leaves_no_result(bench) -> None:
     assert bench.store.get(kept).status is JobStatus.SUCCEEDED
     assert bench.store.counts()["succeeded"] == 1
     assert bench.store.counts()["cancelled"] == 1
+
+
+def test_an_image_on_which_the_network_fails_is_tried_again_and_the_model_is_doubted(bench) -> None:
+    bad, good = bench.submit(b"network", bytes([20]))
+    bench.run()
+    assert not bench.sound
+    assert bench.store.get(bad).status is JobStatus.QUEUED
+    assert bench.store.get(good).status is JobStatus.SUCCEEDED
+    for _ in range(2):
+        bench.store.repair(max_attempts=3)
+        bench.run()
+    failed = bench.store.get(bad)
+    assert (failed.error.code, failed.attempts) == ("inference_failed", 3)
+
+
+def test_only_one_image_of_a_chunk_is_in_memory_at_a_time(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.submit(bytes([90]), bytes([20]), bytes([70]))
+    events: list[str] = []
+    read, answer = bench.storage.get, bench.predictor._answer
+    monkeypatch.setattr(bench.storage, "get", lambda key: events.append("read") or read(key))
+    monkeypatch.setattr(bench.predictor, "_answer", lambda image: events.append("decoded") or answer(image))
+    bench.run()
+    assert events == ["read", "decoded"] * 3
