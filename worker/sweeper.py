@@ -1,12 +1,13 @@
 """The sweeper: puts right what a crash between two steps left behind, and erases what is past its time."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from structlog import get_logger
 
+from common.errors import StorageUnavailableError
 from common.jobs.batches import BatchStore
 from common.jobs.store import JobStore
 from common.queues import QueueName
@@ -16,6 +17,10 @@ log = get_logger(__name__)
 
 # More hints than any one machine has pool processes; the broker's list stays short whatever the backlog.
 _MOST_HINTS: Final = 64
+
+# A storage at a distance takes 20 ms for each file: what is done must be noted before the task's time limit.
+_CONFIRMED_TOGETHER: Final = 50
+_PUT_OFF_SECONDS: Final = 60.0
 
 # Portions of retired records in one sweep: the rest follows in the next, a second later.
 _PORTIONS: Final = 10
@@ -70,9 +75,22 @@ class Sweeper:
         for _ in range(_PORTIONS):
             if not self._store.retire(retention_hours=self._rules.retention_hours):
                 break
-        if job_ids := self._store.due_erasures():
-            for job_id in job_ids:
+        job_ids = self._store.due_erasures()
+        for first in range(0, len(job_ids), _CONFIRMED_TOGETHER):
+            self._erase_files(job_ids[first : first + _CONFIRMED_TOGETHER])
+
+    def _erase_files(self, job_ids: Sequence[str]) -> None:
+        """Erase images and previews; one that cannot be erased now is put off, and holds up no other."""
+        erased: list[str] = []
+        for job_id in job_ids:
+            try:
                 self._storage.delete(image_key(job_id))
                 self._storage.delete(preview_key(job_id))
-            self._store.confirm_erased(job_ids)
-            log.info("images_erased", count=len(job_ids))
+            except StorageUnavailableError as error:
+                log.warning("image_not_erased", job_id=job_id, reason=error.log_reason)
+                self._store.announce_uploads([job_id], grace_seconds=_PUT_OFF_SECONDS)
+            else:
+                erased.append(job_id)
+        if erased:
+            self._store.confirm_erased(erased)
+            log.info("images_erased", count=len(erased))

@@ -69,3 +69,23 @@ def test_a_batch_whose_cancelling_was_cut_short_is_cancelled(bench, sweep) -> No
     bench.client.hset("dentiq:closing", "b", "cancelled")
     sweep().repair()
     assert bench.store.get(job_id).status is JobStatus.CANCELLED
+
+
+def test_an_image_that_cannot_be_erased_holds_up_no_other(bench, sweep, tmp_path) -> None:
+    (tmp_path / "storage" / image_key("stuck")).mkdir(parents=True)  # a folder is in its place
+    bench.store.announce_uploads(["stuck", "orphan"], grace_seconds=0)
+    bench.storage.put(image_key("orphan"), b"x")
+    sweep().erase()
+    with pytest.raises(StoredImageMissingError):
+        bench.storage.get(image_key("orphan"))
+    assert bench.store.due_erasures() == []  # the stuck one is due again in a minute
+    assert bench.client.zcard("dentiq:erasures") == 1
+
+
+def test_what_a_killed_writer_left_is_erased_too(bench, sweep, tmp_path) -> None:
+    bench.store.announce_uploads(["cut"], grace_seconds=0)
+    half = tmp_path / "storage" / f"{image_key('cut')}.part"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half an im")
+    sweep().erase()
+    assert not half.exists()
