@@ -7,7 +7,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from common.errors import JobStoreUnavailableError, UnsafeRedisError
+from common.errors import ConfigurationError, JobStoreUnavailableError, UnsafeRedisError
 
 # One command is tried three times within about 0.3 s: enough for a connection that Redis closed meanwhile, short
 # enough that a caller hears soon that Redis is down. A time-out is not tried again: connecting and sending each try
@@ -17,6 +17,7 @@ _RETRIED = (redis.ConnectionError,)
 
 # Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script.
 _REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
+_NO_DATABASE = "DB index is out of range"
 _REFUSAL_WORDS = ("MISCONF", "BUSY", "NOREPLICAS")
 
 
@@ -48,13 +49,18 @@ def redis_errors_translated() -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise JobStoreUnavailableError(f"Redis does not answer ({error}); try again in a few seconds.") from error
+        raise JobStoreUnavailableError("Redis does not answer; try again in a few seconds.") from error
     except redis.InvalidResponse as error:
-        raise JobStoreUnavailableError(f"What answers is no Redis ({error}); check the URL and its port.") from error
+        raise JobStoreUnavailableError("What answers is no Redis; check the URL and its port.") from error
     except redis.ResponseError as error:
+        if str(error).startswith(_NO_DATABASE):
+            raise ConfigurationError(
+                "Redis has no database of this number; name another one by DENTIQ_REDIS_URL or DENTIQ_JOB_STORE_URL "
+                "(without the latter the job store takes the database after the broker's)."
+            ) from error
         if not isinstance(error, _REFUSALS) and not str(error).startswith(_REFUSAL_WORDS):
             raise
-        raise JobStoreUnavailableError(f"Redis refuses to work now ({error}); try again later.") from error
+        raise JobStoreUnavailableError("Redis refuses to work now (full, or not ready); try again later.") from error
 
 
 def require_durable(client: redis.Redis) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -26,7 +27,7 @@ class Settings(BaseModel):
 
     # Where things are kept
     data_dir: Path = Field(Path("var"), description="Folder of everything this machine writes")
-    storage_url: str = Field("", description="fsspec URL of the image storage; empty: DATA_DIR/storage")
+    storage_url: SecretStr | None = Field(None, description="fsspec URL of the image storage; unset: DATA_DIR/storage")
     storage_fsync: bool = Field(True, description="Flush each stored image to the disk before it counts as accepted")
     model_store_dir: Path = Field(Path("model_store"), description="Folder of model versions and the pointer current")
 
@@ -60,7 +61,7 @@ class Settings(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs")
     worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per usable core")
     interactive_chunk_size: int = Field(8, ge=1, le=256, description="Most single jobs that one chunk carries")
-    bulk_chunk_size: int = Field(32, ge=1, le=1024, description="Most batch jobs that one chunk carries")
+    bulk_chunk_size: int = Field(32, ge=1, le=256, description="Most batch jobs that one chunk carries")
     worker_metrics_bind: str = Field("127.0.0.1", description="Address that a worker shows its metrics on")
     worker_metrics_port: int = Field(9809, ge=0, le=65535, description="Port of a worker's metrics; 0: none")
 
@@ -72,7 +73,6 @@ class Settings(BaseModel):
     web_processes: int = Field(2, ge=1, description="Processes of the web server")
     web_threads: int = Field(16, ge=1, description="Threads of each web process; a long poll holds one")
     max_wait_seconds: float = Field(20.0, ge=0, le=60, description="Longest long poll that is honoured")
-    secret_key: SecretStr | None = Field(None, description="Key that signs cookies; unset: a key for this run only")
 
     # The local stack (`make run`); elsewhere these parts have addresses of their own
     local_redis_port: int = Field(6379, ge=1, le=65535, description="Port of the Redis that the local stack starts")
@@ -107,14 +107,20 @@ class Settings(BaseModel):
     @field_validator("redis_url", "job_store_url")
     @classmethod
     def _only_redis_urls(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in {"redis", "rediss"}:
+                raise ValueError("it must begin with redis:// or rediss://")
+            if not re.fullmatch(r"/?|/[0-9]+", parts.path):
+                raise ValueError("its path must be the number of a database, as in redis://host:6379/0")
         return value
 
     @property
     def effective_storage_url(self) -> str:
         """The fsspec URL of the image storage."""
-        return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
+        if self.storage_url is not None:
+            return self.storage_url.get_secret_value()
+        return (self.data_dir.absolute() / "storage").as_uri()
 
     @property
     def effective_job_store_url(self) -> str:

@@ -25,6 +25,12 @@ def test_a_bad_secret_is_named_but_not_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["unix:///run/redis.sock", "redis://host/abc", "redis://host/0/1"])
+def test_a_redis_url_that_could_not_be_used_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DENTIQ_REDIS_URL"):
+        Settings.from_env({"DENTIQ_REDIS_URL": url})
+
+
 def test_a_secret_is_read_from_a_file_and_masked_in_print(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://:hunter2@host/3\n")
     settings = Settings.from_env({"DENTIQ_REDIS_URL_FILE": str(tmp_path / "url")})

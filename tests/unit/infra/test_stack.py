@@ -27,7 +27,9 @@ def test_with_a_redis_url_it_starts_none_and_leaves_the_variable_alone(tmp_path:
 
 
 def test_no_file_that_it_writes_holds_a_secret(tmp_path: Path) -> None:
-    settings = Settings(redis_url=SecretStr("redis://:hunter2@example.org/3"), secret_key=SecretStr("hunter2"))
+    settings = Settings(
+        redis_url=SecretStr("redis://:hunter2@example.org/3"), storage_url=SecretStr("s3://key:hunter2@bucket")
+    )
     lay_out(plan_stack(settings, working_folder=tmp_path))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
