@@ -1,6 +1,5 @@
 """Zip archives of images: read entry by entry, bounded in number and in unpacked bytes, never written to a path."""
 
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -8,24 +7,26 @@ from pathlib import PurePosixPath
 from typing import IO, Final
 
 from common.errors import ArchiveCorruptError, ArchiveTooLargeError
+from web.archive_directory import check_directory
 from web.multipart import Upload
 
-# End of central directory record: signature, disks, entries, size and place of the directory (APPNOTE 4.3.16).
-_END: Final = struct.Struct("<4s4H2LH")
-_END_SIGNATURE: Final = b"PK\x05\x06"
-_LONGEST_COMMENT: Final = 65535
+# Of the other methods `zipfile` unpacks a whole read at once: 20 MB of bzip2 can hold 400 GB.
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 # What operating systems put beside the pictures.
 _CLUTTER: Final = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
-def read_archive(file: IO[bytes], *, max_entries: int, max_entry_bytes: int) -> Iterator[Upload]:
+def read_archive(
+    file: IO[bytes], *, max_entries: int, max_entry_bytes: int, max_unpacked_bytes: int
+) -> Iterator[Upload]:
     """Give the files of an archive one after the other.
 
     Args:
         file: Seekable; read while the iterator runs.
         max_entries: Most entries, checked before the directory is read.
         max_entry_bytes: Reading an entry stops one byte above this, whatever its header says.
+        max_unpacked_bytes: Most bytes that all entries together may give, checked before the first is given.
 
     Returns:
         Uploads, named by their path in the archive. An entry of more than `max_entry_bytes` is cut one byte above them,
@@ -33,18 +34,19 @@ def read_archive(file: IO[bytes], *, max_entries: int, max_entry_bytes: int) -> 
 
     Raises:
         ArchiveCorruptError: It is no zip archive.
-        ArchiveTooLargeError: It has too many entries.
+        ArchiveTooLargeError: It has too many entries, or unpacks to too many bytes.
+        ArchiveError: It is a kind of zip archive that is not taken.
     """
-    _refuse_large_directory(file, max_entries=max_entries)
+    check_directory(file, max_entries=max_entries)
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise ArchiveCorruptError(f"The archive cannot be read ({error}); pack it again as a plain zip.") from error
     with archive:
-        for entry in archive.infolist():
-            name = entry_name(entry.filename)
-            if not entry.is_dir() and name is not None:
-                yield Upload(_read_entry(archive, entry, max_entry_bytes), name)
+        files = _files(archive)
+        _refuse_much(sum(_bytes_to_read(entry, max_entry_bytes) for entry, _ in files), max_unpacked_bytes)
+        for entry, name in files:
+            yield Upload(_read_entry(archive, entry, max_entry_bytes), name)
 
 
 def entry_name(path: str) -> str | None:
@@ -55,27 +57,30 @@ def entry_name(path: str) -> str | None:
     return "/".join(steps)
 
 
-def _refuse_large_directory(file: IO[bytes], *, max_entries: int) -> None:
-    """Look at the end of the archive alone: `zipfile` reads a whole directory into memory before it can be asked."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - _LONGEST_COMMENT - _END.size))
-    tail = file.read()
-    place = tail.rfind(_END_SIGNATURE)
-    if place < 0 or len(tail) - place < _END.size:
-        raise ArchiveCorruptError("The file is no zip archive, or its end is missing; pack and send it again.")
-    entries = _END.unpack_from(tail, place)[4]
-    if entries > max_entries:
+def _files(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
+    named = ((entry, entry_name(entry.filename)) for entry in archive.infolist() if not entry.is_dir())
+    return [(entry, name) for entry, name in named if name is not None]
+
+
+def _refuse_much(unpacked_bytes: int, max_bytes: int) -> None:
+    if unpacked_bytes > max_bytes:
         raise ArchiveTooLargeError(
-            f"The archive has {entries if entries < 0xFFFF else 'over 65,534'} entries; up to {max_entries} are taken. "
+            f"The archive unpacks to {unpacked_bytes / 1e6:.0f} MB; up to {max_bytes / 1e6:.0f} MB are taken. "
             "Send it in parts."
         )
-    file.seek(0)
+
+
+def _bytes_to_read(entry: zipfile.ZipInfo, max_bytes: int) -> int:
+    """Most bytes that reading an entry can give: an entry that lies about its size is cut there."""
+    return min(entry.file_size, max_bytes + 1)
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    if entry.compress_type not in _METHODS:
+        return b""
     try:
         with archive.open(entry) as stream:
-            return stream.read(max_bytes + 1)
+            return stream.read(_bytes_to_read(entry, max_bytes))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
-        # Encrypted, damaged or packed by a method that Python lacks: no bytes, refused as an empty image.
+        # Encrypted or damaged: no bytes, refused as an empty image; so is one of another method.
         return b""

@@ -17,6 +17,10 @@ ARCHIVE_FIELD: Final = "archive"
 
 _FRAMING_BYTES: Final = 256 * 1024
 
+# What an archive may unpack to, in times of what it may have: JPEGs do not shrink in a zip, BMPs and TIFFs of
+# photographs to a half or a third. 4 GiB by default; what grows more is no folder of photographs.
+_UNPACKED_TIMES: Final = 4
+
 
 def read_uploads(request: Request, settings: Settings) -> Iterator[Upload]:
     """Take the images out of a request; those of an archive are read while they are consumed.
@@ -54,6 +58,7 @@ def read_uploads(request: Request, settings: Settings) -> Iterator[Upload]:
             archives[0].stream,
             max_entries=settings.max_archive_images,
             max_entry_bytes=settings.max_upload_bytes,
+            max_unpacked_bytes=_UNPACKED_TIMES * settings.max_archive_bytes,
         )
     if not images:
         raise ImageMissingError(
