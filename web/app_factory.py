@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> OpenAPI:
     services = build_services(settings)
     fault = services.readiness.refuse_unsafe()
     if fault is not None:
-        _log.warning("redis_away_at_start", reason=fault.message)
+        _log.warning("redis_away_at_start", reason=fault.log_reason)
     app = OpenAPI(
         __name__,
         info=Info(title="dentiq", version=version("dentiq"), description=DISCLAIMER),

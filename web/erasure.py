@@ -22,4 +22,4 @@ def erase_job(found: Services, job_id: str) -> None:
             found.storage.delete(key)
         found.store.confirm_erased([job_id])
     except UnavailableError as error:
-        _log.warning("erasure_left_to_sweeper", job_id=job_id, reason=error.message)
+        _log.warning("erasure_left_to_sweeper", job_id=job_id, reason=error.log_reason)

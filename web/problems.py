@@ -84,7 +84,7 @@ def register_error_handlers(app: Flask) -> None:
 
 def _answer_dentiq(error: DentiqError) -> Response:
     if error.http_status >= 500:
-        _log.warning("request_failed", code=error.code, reason=error.message)
+        _log.warning("request_failed", code=error.code, reason=error.log_reason)
     return _answer(Fault(error.http_status, error.code, error.title, error.message))
 
 
