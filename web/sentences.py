@@ -29,7 +29,7 @@ _SENTENCES: Final = {
     "batch_closed": lazy_gettext("This batch was cancelled and takes no more photos. Start a new one."),
     "unavailable": lazy_gettext("The service cannot work right now. Please try again in a moment."),
     "job_store_unavailable": lazy_gettext(
-        "The service is interrupted right now, and nothing new was stored. Please try again in a moment."
+        "The service is interrupted right now. Try again in a moment; a photo just sent may have arrived all the same."
     ),
     "storage_unavailable": lazy_gettext("The service cannot store photos right now. Please try again in a moment."),
     "storage_full": lazy_gettext("The service has no room left for photos, and nothing was stored. Tell its operator."),

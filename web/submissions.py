@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from common.errors import IdempotencyConflictError, ImageRejectedError, UnavailableError
 from common.images import ImageInfo, inspect_image
-from common.jobs.record import Accepted, IdempotencyKey, Job, NewJob, new_job_id
+from common.jobs.record import Accepted, IdempotencyKey, Job, JobStatus, NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
@@ -39,8 +39,8 @@ class Submissions:
         Raises:
             ImageRejectedError: The bytes are no image that dentiq accepts.
             IdempotencyConflictError: The key was used with another image or file name.
-            UnavailableError: Redis or the storage cannot take it now; nothing was accepted.
-            JobNotFoundError: A repetition whose first job has been erased.
+            UnavailableError: Redis or the storage cannot take it now. Where Redis broke off on the way there may be a job
+                all the same: a repetition under the same key finds it or makes it.
         """
         info = self._inspect(upload)
         job_id = new_job_id()
@@ -53,9 +53,19 @@ class Submissions:
         accepted = self._create(job, self._idempotency(idempotency_key, upload))
         if accepted.replayed:
             self._discard(job_id)
-        elif accepted.depth <= HINTED_DEPTH:
+            return self.store.get(accepted.job_ids[0])
+        if accepted.depth <= HINTED_DEPTH:
             self.publisher.publish(job.queue)
-        return self.store.get(accepted.job_ids[0])
+        # Not read back: the job is durable, and a Redis that goes away now must not tell its sender otherwise.
+        return Job(
+            id=job.id,
+            status=JobStatus.QUEUED,
+            queue=job.queue,
+            filename=job.filename,
+            attempts=0,
+            submitted_at=accepted.submitted_at,
+            position=accepted.depth,
+        )
 
     def _inspect(self, upload: Upload) -> ImageInfo:
         try:

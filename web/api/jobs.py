@@ -55,7 +55,9 @@ class SubmitHeader(BaseModel):
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="Any text of yours. The same key with the same image answers the first job again, for a day.",
+        description="Any text of yours. The same key with the same image answers the first job again, for a day or "
+        "until that job is erased. After a 503, or no answer at all, the image may have been accepted: repeat the "
+        "request under its key.",
     )
 
 

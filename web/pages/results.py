@@ -3,6 +3,7 @@
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from common.errors import JobStoreUnavailableError
 from common.jobs.record import Job, JobStatus
 from web.erasure import erase_job
 from web.i18n import language_code
@@ -48,6 +49,15 @@ def delete(job_id: str) -> Response:
 
 def job_view(job: Job) -> JobView:
     """Put a job into the words of the current reader."""
-    # Only a job that waits depends on workers being there.
-    no_worker = job.status is JobStatus.QUEUED and not services().workers.alive()
-    return JobView(job, language=language_code(), no_worker=no_worker)
+    return JobView(job, language=language_code(), no_worker=_lacks_worker(job))
+
+
+def _lacks_worker(job: Job) -> bool:
+    """Whether no worker is known to be there for a job that waits for one."""
+    if job.status is not JobStatus.QUEUED:
+        return False
+    try:
+        return not services().workers.alive()
+    except JobStoreUnavailableError:
+        # A remark beside the job, which was accepted or read a moment ago.
+        return False

@@ -9,12 +9,14 @@ import redis
 from flask.testing import FlaskClient
 
 from common.errors import UnsafeRedisError
+from common.queues import QueueName
 from common.settings import Settings
 from common.storage import Storage
 from tests.fake_worker import FakeWorker
 from tests.fixtures.redis import RedisServer, free_port
 from tests.unit.web.conftest import Api
 from web.app_factory import create_app
+from web.publisher import Publisher
 
 MakeImage = Callable[..., bytes]
 Stored = Callable[[], list[str]]
@@ -46,7 +48,7 @@ def test_with_redis_down_the_page_says_so(cut_off: Settings, make_image: MakeIma
     assert client.get("/").status_code == 200
     response = client.post("/", data={"image": (io.BytesIO(make_image()), "a.jpg")}, headers={"Accept-Language": "fr"})
     assert response.status_code == 503
-    assert "rien de nouveau n’a été conservé" in response.get_data(as_text=True)
+    assert "une photo envoyée à l’instant est peut-être arrivée" in response.get_data(as_text=True)
 
 
 def test_with_redis_down_readiness_is_red_and_health_green(cut_off: Settings) -> None:
@@ -69,6 +71,40 @@ def test_redis_that_comes_back_is_used_without_a_restart(
     assert api.submit(make_image()).status_code == 503
     server.start()
     assert api.accepted(make_image())["position"] == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["program", "page"])
+def test_redis_that_dies_once_a_job_is_made_costs_its_sender_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+    make_redis: Callable[[], RedisServer],
+    settings: Settings,
+    make_image: MakeImage,
+    headers: dict[str, str],
+) -> None:
+    server = make_redis()
+
+    class DeadlyPublisher(Publisher):
+        """Publishing follows the commit: here Redis dies in between."""
+
+        def publish(self, queue: QueueName) -> bool:
+            server.kill()
+            return super().publish(queue)
+
+    monkeypatch.setattr("web.services.Publisher", DeadlyPublisher)
+    own = settings.model_copy(update={"redis_url": type(settings.redis_url)(server.url)})
+    client = create_app(own).test_client()
+    if headers:
+        answer = client.post("/", data={"image": (io.BytesIO(make_image()), "a.jpg")}, headers=headers)
+        assert (answer.status_code, "Waiting: place 1" in answer.get_data(as_text=True)) == (200, True)
+        address = answer.headers["HX-Push-Url"].replace("/jobs/", "/api/v1/jobs/")
+    else:
+        answer = Api(client).submit(make_image())
+        assert answer.status_code == 202
+        address = answer.headers["Location"]
+    server.start()
+    job = client.get(address).get_json()
+    assert (job["status"], job["position"]) == ("queued", 1)
+    assert headers or job == answer.get_json()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import base64
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -12,7 +12,7 @@ import redis
 from prometheus_client import CollectorRegistry, Counter
 
 from common.queues import CLASSIFY_TASK, QueueName
-from tests.fixtures.redis import free_port
+from tests.fixtures.redis import RedisServer, free_port
 from web.publisher import Publisher
 
 
@@ -56,6 +56,17 @@ def test_a_broker_that_is_away_is_told_by_the_answer_and_counted(unsent: Counter
     started = time.monotonic()
     assert not publisher.publish(QueueName.INTERACTIVE)
     assert time.monotonic() - started < 2
+    assert unsent._value.get() == 1
+
+
+def test_a_broker_that_dies_under_an_open_connection_is_told_by_the_answer(
+    make_redis: Callable[[], RedisServer], unsent: Counter
+) -> None:
+    server = make_redis()
+    publisher = Publisher(server.url, pool_size=2, unsent=unsent)
+    assert publisher.publish(QueueName.INTERACTIVE)
+    server.kill()
+    assert not publisher.publish(QueueName.INTERACTIVE)
     assert unsent._value.get() == 1
 
 
