@@ -168,6 +168,16 @@ class TestIdempotency:
         assert (response.status_code, response.get_json()["code"]) == (422, "idempotency_conflict")
         assert len(stored_files()) == 1
 
+    @pytest.mark.parametrize("width", [64, 99], ids=["the same image", "another image"])
+    def test_a_key_whose_job_was_erased_makes_a_new_one(
+        self, client: FlaskClient, api: Api, make_image: MakeImage, width: int
+    ) -> None:
+        first = api.accepted(make_image(width=64), Idempotency_Key="k")
+        client.delete(first["links"]["self"])
+        again = api.accepted(make_image(width=width), Idempotency_Key="k")
+        assert again["id"] != first["id"]
+        assert api.accepted(make_image(width=width), Idempotency_Key="k")["id"] == again["id"]
+
     def test_another_key_makes_another_job(self, api: Api, make_image: MakeImage) -> None:
         first = api.accepted(make_image(), Idempotency_Key="k")
         assert api.accepted(make_image(), Idempotency_Key="l")["id"] != first["id"]
