@@ -39,8 +39,8 @@ class Submissions:
         Raises:
             ImageRejectedError: The bytes are no image that dentiq accepts.
             IdempotencyConflictError: The key was used with another image or file name.
-            UnavailableError: Redis or the storage cannot take it now. Where Redis broke off on the way there may be a job
-                all the same: a repetition under the same key finds it or makes it.
+            UnavailableError: Redis or the storage cannot take it now. Where Redis broke off on the way there may be a
+                job all the same: a repetition under the same key finds it or makes it.
         """
         info = self._inspect(upload)
         job_id = new_job_id()
