@@ -1,6 +1,8 @@
 """Previews: small upright copies of the images without their metadata, made on first request and kept."""
 
+import threading
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
@@ -10,7 +12,14 @@ from common.jobs.store import JobStore
 from common.storage import Storage, image_key, preview_key
 
 # Sharp on a phone (3 pixels a point) and on half of a desktop screen; about 100 kB.
-MAX_EDGE = 1024
+MAX_EDGE: Final = 1024
+
+# Pictures that a process decodes at one time: one of 50 million pixels that is no JPEG takes 220 to 610 MB meanwhile,
+# and a page of a batch asks for dozens. A JPEG is decoded scaled down, in 30 ms.
+_AT_ONCE: Final = 1
+
+# A request that would wait longer holds one of the threads that take new images; its page shows no picture instead.
+_LONGEST_WAIT_SECONDS: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -21,6 +30,7 @@ class Previews:
     def __init__(self, store: JobStore, storage: Storage) -> None:
         self._store = store
         self._storage = storage
+        self._decoding = threading.BoundedSemaphore(_AT_ONCE)
 
     def get(self, job_id: str) -> bytes:
         """Give a job's preview as JPEG.
@@ -28,11 +38,26 @@ class Previews:
         Raises:
             JobNotFoundError: There is no such job, or it was erased meanwhile.
             ImageRejectedError: The accepted image cannot be decoded.
-            UnavailableError: Redis or the storage does not answer.
+            UnavailableError: Redis or the storage does not answer, or too many previews are being made.
         """
         self._store.get(job_id)
+        kept = self._kept(job_id)
+        if kept is not None:
+            return kept
+        if not self._decoding.acquire(timeout=_LONGEST_WAIT_SECONDS):
+            raise UnavailableError("Too many previews are being made; try again in a few seconds.")
+        try:
+            # Whoever was first may have made this one.
+            return self._kept(job_id) or self._make(job_id)
+        finally:
+            self._decoding.release()
+
+    def _kept(self, job_id: str) -> bytes | None:
         with suppress(StoredImageMissingError):
             return self._storage.get(preview_key(job_id))
+        return None
+
+    def _make(self, job_id: str) -> bytes:
         try:
             data = self._storage.get(image_key(job_id))
         except StoredImageMissingError:
@@ -47,11 +72,12 @@ class Previews:
         try:
             self._storage.put(preview_key(job_id), preview)
         except UnavailableError as error:
-            _log.warning("preview_not_kept", job_id=job_id, reason=str(error))
+            _log.warning("preview_not_kept", job_id=job_id, reason=error.log_reason)
             return
         # An erasure that ran meanwhile did not see this file: whoever writes last looks again.
         try:
             self._store.get(job_id)
-        except JobNotFoundError:
+        except (JobNotFoundError, UnavailableError):
+            # Without an answer nobody knows: a preview can be made again, an erased picture must not stay.
             self._storage.delete(preview_key(job_id))
             raise
