@@ -18,10 +18,10 @@ EXPORTER_INSTALLED := $(EXPORTER_VENV)/.installed
 EXPORTER_PINS := infra/local/exporter-requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint fmt typecheck unit bench lock translations
+.PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock translations
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(EXPORTER_INSTALLED) ## Create the environments and install everything, pinned
 
@@ -34,6 +34,14 @@ stop: ## Stop a platform that was started by `make run`
 
 test: setup lint typecheck ## Lint, check types, run every test (unit, contract, integration, browser)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-monitoring: setup ## Check metrics, rules, dashboards, and a stack under a real Prometheus (part of `make test`)
+	$(BIN)/python -m pytest tests/unit/monitoring tests/contract/test_metrics_table.py tests/contract/test_prometheus_rules.py \
+		tests/contract/test_dashboards.py tests/contract/test_compose.py tests/integration/test_worker_metrics.py \
+		tests/integration/test_monitoring_stack.py $(PYTEST_ARGS)
+
+test-compose: $(INSTALLED) ## Bring the platform up by Docker Compose, work, take it down and up, compare
+	$(BIN)/python -m tests.compose.check
 
 unit: $(INSTALLED) ## Run the fast tests alone (unit and contract)
 	$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_ARGS)
@@ -50,8 +58,9 @@ fmt: $(INSTALLED) ## Format the code and mend what can be mended
 typecheck: $(INSTALLED) ## Check the types, strictly
 	$(BIN)/mypy
 
-bench: setup ## Measure the idle latency: submit to result seen by a polling client
+bench: setup ## Measure the idle latency (submit to result seen by a polling client), and what monitoring costs
 	$(BIN)/python -m tests.bench.idle_latency
+	$(BIN)/python -m tests.bench.monitoring_cost
 
 lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \
