@@ -17,10 +17,12 @@
     |   |   `-- ArchiveCorruptError        not a zip archive, or a damaged one
     |   |-- IdempotencyConflictError   a used Idempotency-Key with another body
     |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
+    |   |-- ExplanationUnavailableError  there is no heat map of this job
     |   |-- BatchNotFoundError           no batch under this id
     |   `-- BatchClosedError             the batch was cancelled and takes no more images
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
+    |   |-- ExplanationPendingError        the heat map is not drawn yet
     |   |-- StorageUnavailableError        the storage does not answer
     |   `-- StorageFullError               the storage has no room
     |-- JobError                       why an accepted job failed, beside the image errors
@@ -188,6 +190,14 @@ class JobNotFoundError(InvalidRequestError):
     title = "Job not found"
 
 
+class ExplanationUnavailableError(InvalidRequestError):
+    """There is no heat map of this job."""
+
+    code = "explanation_unavailable"
+    http_status = 404
+    title = "No explanation"
+
+
 class BatchNotFoundError(InvalidRequestError):
     """No batch is stored under this id."""
 
@@ -218,6 +228,13 @@ class JobStoreUnavailableError(UnavailableError):
 
     code = "job_store_unavailable"
     title = "Job store unavailable"
+
+
+class ExplanationPendingError(UnavailableError):
+    """The heat map is not drawn yet."""
+
+    code = "explanation_pending"
+    title = "Explanation not drawn yet"
 
 
 class StorageUnavailableError(UnavailableError):

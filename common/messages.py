@@ -32,3 +32,23 @@ class WorkHint:
             TypeError: A field is missing or too many.
         """
         return cls(**kwargs)
+
+
+@dataclass(frozen=True)
+class ExplanationRequest:
+    """Ask for the heat map of a job that has succeeded."""
+
+    job_id: str
+
+    def to_kwargs(self) -> dict[str, Any]:
+        """Write the message as the keyword arguments of its Celery task."""
+        return asdict(self)
+
+    @classmethod
+    def from_kwargs(cls, kwargs: Mapping[str, Any]) -> "ExplanationRequest":
+        """Read the message from the keyword arguments of its Celery task.
+
+        Raises:
+            TypeError: A field is missing or too many.
+        """
+        return cls(**kwargs)

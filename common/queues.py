@@ -22,6 +22,7 @@ CONSUMED_QUEUES: Final = (MAINTENANCE_QUEUE, QueueName.INTERACTIVE.value, QueueN
 HINTED_DEPTH: Final = 256
 
 CLASSIFY_TASK: Final = "dentiq.classify"
+EXPLAIN_TASK: Final = "dentiq.explain"
 SWEEP_TASK: Final = "dentiq.sweep"
 
 

@@ -20,6 +20,16 @@ def image_key(job_id: str) -> str:
     return f"images/{job_id[:2]}/{job_id}"
 
 
+def explanation_key(job_id: str) -> str:
+    """Name a job's heat map in the storage."""
+    return f"explanations/{job_id[:2]}/{job_id}.jpg"
+
+
+def keys_of(job_id: str) -> tuple[str, ...]:
+    """Name everything in the storage that belongs to a job and goes with it."""
+    return image_key(job_id), preview_key(job_id), explanation_key(job_id)
+
+
 def preview_key(job_id: str) -> str:
     """Name a job's preview in the storage."""
     return f"previews/{job_id[:2]}/{job_id}.jpg"

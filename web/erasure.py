@@ -3,7 +3,7 @@
 import structlog
 
 from common.errors import UnavailableError
-from common.storage import image_key, preview_key
+from common.storage import keys_of
 from web.services import Services
 
 _log = structlog.get_logger(__name__)
@@ -18,7 +18,7 @@ def erase_job(found: Services, job_id: str) -> None:
     """
     found.store.erase(job_id)
     try:
-        for key in (image_key(job_id), preview_key(job_id)):
+        for key in keys_of(job_id):
             found.storage.delete(key)
         found.store.confirm_erased([job_id])
     except UnavailableError as error:

@@ -56,7 +56,7 @@ class LinksDocument(BaseModel):
     self: str
     preview: str
     page: str = Field(description="The job for people")
-    explanation: str | None = Field(description="Heat map; null where the model version gives none")
+    explanation: str | None = Field(description="Heat map, drawn on first request; null until succeeded")
 
 
 class JobDocument(BaseModel):
@@ -103,11 +103,16 @@ def job_document(job: Job) -> JobDocument:
         ),
         submitted_at=job.submitted_at,
         finished_at=job.finished_at,
-        links=job_links(job.id),
+        links=job_links(job.id, explained=job.status is JobStatus.SUCCEEDED),
     )
 
 
-def job_links(job_id: str) -> LinksDocument:
-    """Name the addresses of a job."""
+def job_links(job_id: str, *, explained: bool = False) -> LinksDocument:
+    """Name the addresses of a job; only a result can be explained."""
     address = f"{API_PREFIX}/jobs/{job_id}"
-    return LinksDocument(self=address, preview=f"{address}/preview", page=f"/jobs/{job_id}", explanation=None)
+    return LinksDocument(
+        self=address,
+        preview=f"{address}/preview",
+        page=f"/jobs/{job_id}",
+        explanation=f"{address}/explanation" if explained else None,
+    )

@@ -26,6 +26,8 @@ _SENTENCES: Final = {
     "archive_too_large": lazy_gettext("This zip archive is too large. Split it, then send the parts."),
     "archive_corrupt": lazy_gettext("This file is no zip archive, or it is damaged. Make it again, then send it."),
     "batch_not_found": lazy_gettext("There is no such batch: it never existed, was erased, or has expired."),
+    "explanation_unavailable": lazy_gettext("This result cannot be explained by a picture."),
+    "explanation_pending": lazy_gettext("The picture is being drawn. Try again in a few seconds."),
     "batch_closed": lazy_gettext("This batch was cancelled and takes no more photos. Start a new one."),
     "unavailable": lazy_gettext("The service cannot work right now. Please try again in a moment."),
     "job_store_unavailable": lazy_gettext(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from common.jobs.batches import BatchStore
+from common.jobs.explanations import ExplanationRegister
 from common.jobs.finished import FinishedJobs
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -13,6 +14,7 @@ from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
 from web.batch_submissions import BatchSubmissions
+from web.explanations import Explanations
 from web.metrics import WebMetrics
 from web.previews import Previews
 from web.publisher import Publisher
@@ -36,6 +38,7 @@ class Services:
     submissions: Submissions
     batch_submissions: BatchSubmissions
     previews: Previews
+    explanations: Explanations
     long_polls: LongPolls
     readiness: Readiness
     metrics: WebMetrics
@@ -56,6 +59,13 @@ def build_services(settings: Settings) -> Services:
     publisher = Publisher(
         settings.redis_url.get_secret_value(), pool_size=settings.web_threads, unsent=metrics.hints_unsent
     )
+    long_polls = LongPolls(
+        store,
+        FinishedJobs(client, store),
+        # At least a quarter of the threads stays free for requests that do not wait.
+        slots=max(1, settings.web_threads * 3 // 4),
+        max_seconds=settings.max_wait_seconds,
+    )
     return Services(
         settings=settings,
         store=store,
@@ -66,13 +76,8 @@ def build_services(settings: Settings) -> Services:
         batch_submissions=BatchSubmissions(settings, store, storage, publisher),
         submissions=Submissions(settings, store, storage, publisher, metrics),
         previews=Previews(store, storage),
-        # At least a quarter of the threads stays free for requests that do not wait.
-        long_polls=LongPolls(
-            store,
-            FinishedJobs(client, store),
-            slots=max(1, settings.web_threads * 3 // 4),
-            max_seconds=settings.max_wait_seconds,
-        ),
+        long_polls=long_polls,
+        explanations=Explanations(ExplanationRegister(client), storage, publisher, long_polls),
         readiness=Readiness(client, workers),
         metrics=metrics,
     )

@@ -1,10 +1,11 @@
 """Long polls: waiting for a job on a thread of the server, for a bounded number of threads."""
 
 import threading
+from collections.abc import Callable
 
 from flask import g
 
-from common.jobs.finished import FinishedJobs
+from common.jobs.finished import FinishedJobs, has_ended
 from common.jobs.record import Job
 from common.jobs.store import JobStore
 from web.stopwatch import Stopwatch
@@ -24,8 +25,12 @@ class LongPolls:
         self._slots = threading.BoundedSemaphore(slots)
         self._max_seconds = max_seconds
 
-    def get(self, job_id: str, *, wait_seconds: float) -> tuple[Job, bool]:
+    def get(self, job_id: str, *, wait_seconds: float, until: Callable[[Job], bool] = has_ended) -> tuple[Job, bool]:
         """Read a job once it has ended, or as it stands after the wait.
+
+        Args:
+            wait_seconds: Longest wait, which the server's own limit may cut.
+            until: What is waited for, where it is not the end.
 
         Returns:
             The job, and whether it was waited for: False when every slot is taken, so that the asker must pause itself.
@@ -39,7 +44,7 @@ class LongPolls:
             return self._store.get(job_id), False
         try:
             with Stopwatch() as waited:
-                job = self._finished.wait(job_id, timeout_seconds=seconds)
+                job = self._finished.wait(job_id, timeout_seconds=seconds, until=until)
         finally:
             self._slots.release()
         # The time that a sender chose to wait is no time that the server took (see web.request_log).

@@ -9,8 +9,15 @@ from kombu.entity import Exchange, Queue
 from structlog import get_logger
 
 from common.logging import configure_logging
-from common.messages import WorkHint
-from common.queues import CLASSIFY_TASK, CONSUMED_QUEUES, MAINTENANCE_QUEUE, SWEEP_TASK, broker_transport_options
+from common.messages import ExplanationRequest, WorkHint
+from common.queues import (
+    CLASSIFY_TASK,
+    CONSUMED_QUEUES,
+    EXPLAIN_TASK,
+    MAINTENANCE_QUEUE,
+    SWEEP_TASK,
+    broker_transport_options,
+)
 from common.settings import Settings
 from worker.hints import Hints
 from worker.metrics import MetricsEndpoint
@@ -39,11 +46,15 @@ def create_app(settings: Settings) -> Celery:
     def classify(**message: Any) -> None:
         process.drain(WorkHint.from_kwargs(message))
 
+    def explain(**message: Any) -> None:
+        process.explain(ExplanationRequest.from_kwargs(message))
+
     # A function of its own: Celery cannot make a task of a bound method.
     def sweep() -> None:
         process.sweep()
 
     app.task(classify, name=CLASSIFY_TASK)
+    app.task(explain, name=EXPLAIN_TASK)
     app.task(sweep, name=SWEEP_TASK)
     _connect_signals(settings, process, MetricsEndpoint(settings.worker_metrics_bind, settings.worker_metrics_port))
     return app

@@ -17,16 +17,18 @@ from common.errors import (
     UnsafeRedisError,
 )
 from common.jobs.batches import BatchStore
+from common.jobs.explanations import ExplanationRegister
 from common.jobs.record import WorkerInfo
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
-from common.messages import WorkHint
+from common.messages import ExplanationRequest, WorkHint
 from common.model_store import ModelStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
 from worker.chunk import ChunkWork, RetryPolicy
+from worker.explain import ExplanationWork
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.inference.predictor import load_predictor
@@ -48,6 +50,7 @@ class Serving:
     """A loaded model at work, and the heartbeat that says so."""
 
     work: ChunkWork
+    explanations: ExplanationWork
     heartbeat: Heartbeat
 
 
@@ -80,6 +83,7 @@ class PoolProcess:
         )
         self._store = JobStore(client)
         self._register = WorkerRegister(client)
+        self._explanations = ExplanationRegister(client)
         self._storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
         rules = SweepRules(settings.max_attempts, settings.retention_hours, self._limits)
         self._sweeper = Sweeper(self._store, BatchStore(client), self._storage, rules)
@@ -107,6 +111,12 @@ class PoolProcess:
                     return
         except (JobStoreUnavailableError, UnsafeRedisError) as error:
             log.warning("drain_interrupted", queue=hint.queue.value, reason=error.log_reason)
+
+    def explain(self, request: ExplanationRequest) -> None:
+        """Draw one heat map."""
+        serving = self._serve()
+        if serving is not None:
+            serving.explanations.run(request.job_id)
 
     def sweep(self) -> None:
         """Run the sweeper once; what fails now is done by the next run."""
@@ -169,10 +179,11 @@ class PoolProcess:
         )
         retries = RetryPolicy(settings.max_attempts, settings.retry_backoff_seconds)
         work = ChunkWork(self._store, self._storage, predictor, retries, metrics=self._metrics)
+        explanations = ExplanationWork(self._store, self._explanations, self._storage, predictor)
         # A result must find the labels of its version; from then on the heartbeat sees to it.
         self._store.register_labels(predictor.version, predictor.labels)
         heartbeat.start()
         log.info(
             "model_loaded", version=predictor.version, runtime=predictor.runtime_name, device=predictor.device_name
         )
-        return Serving(work, heartbeat)
+        return Serving(work, explanations, heartbeat)

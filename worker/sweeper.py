@@ -11,7 +11,7 @@ from common.errors import StorageUnavailableError
 from common.jobs.batches import BatchStore
 from common.jobs.store import JobStore
 from common.queues import QueueName
-from common.storage import Storage, image_key, preview_key
+from common.storage import Storage, keys_of
 
 log = get_logger(__name__)
 
@@ -84,8 +84,8 @@ class Sweeper:
         erased: list[str] = []
         for job_id in job_ids:
             try:
-                self._storage.delete(image_key(job_id))
-                self._storage.delete(preview_key(job_id))
+                for key in keys_of(job_id):
+                    self._storage.delete(key)
             except StorageUnavailableError as error:
                 log.warning("image_not_erased", job_id=job_id, reason=error.log_reason)
                 self._store.announce_uploads([job_id], grace_seconds=_PUT_OFF_SECONDS)

@@ -5,7 +5,17 @@ from datetime import datetime, timezone
 from typing import Final
 
 from common.jobs import keys
-from common.jobs.record import Failure, IdempotencyKey, Job, JobError, JobStatus, Outcome, Prediction, Success
+from common.jobs.record import (
+    Explanation,
+    Failure,
+    IdempotencyKey,
+    Job,
+    JobError,
+    JobStatus,
+    Outcome,
+    Prediction,
+    Success,
+)
 from common.queues import QueueName
 
 MICROSECONDS: Final = 1_000_000
@@ -82,6 +92,7 @@ def decode_job(job_id: str, record: Mapping[str, str], *, labels: Sequence[str],
         error=JobError(error_code, record.get("error", "")) if error_code else None,
         decode_seconds=_optional_seconds(record.get("decode")),
         inference_seconds=_optional_seconds(record.get("inference")),
+        explanation=Explanation(record["explanation"]) if "explanation" in record else None,
     )
 
 

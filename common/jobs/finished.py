@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
@@ -17,6 +17,11 @@ from common.jobs.store import JobStore
 _LOOK_ANYWAY_SECONDS = 1.0
 # While there is no subscription yet (the first wait of a process, Redis just back) looking is all there is.
 _LOOK_UNSUBSCRIBED_SECONDS = 0.05
+
+
+def has_ended(job: Job) -> bool:
+    """Whether a job has reached a terminal status."""
+    return job.status.is_terminal
 
 
 class FinishedJobs:
@@ -33,8 +38,11 @@ class FinishedJobs:
         self._listener: threading.Thread | None = None
         self._subscribed = threading.Event()
 
-    def wait(self, job_id: str, *, timeout_seconds: float) -> Job:
+    def wait(self, job_id: str, *, timeout_seconds: float, until: Callable[[Job], bool] = has_ended) -> Job:
         """Return the job as soon as it has ended, or as it stands when the time is over.
+
+        Args:
+            until: What is waited for, where it is not the end.
 
         Raises:
             JobNotFoundError: There is no such job, or it was erased meanwhile.
@@ -46,7 +54,7 @@ class FinishedJobs:
             while True:
                 job = self._store.get(job_id)
                 left = deadline - monotonic()
-                if job.status.is_terminal or left <= 0:
+                if until(job) or left <= 0:
                     return job
                 pause = _LOOK_ANYWAY_SECONDS if self._subscribed.is_set() else _LOOK_UNSUBSCRIBED_SECONDS
                 event.wait(min(left, pause))

@@ -37,6 +37,14 @@ class Outcome(str, Enum):
     NOT_DENTAL = "not_dental"
 
 
+class Explanation(str, Enum):
+    """Where the heat map of a job stands once somebody has asked for it."""
+
+    ASKED = "asked"
+    READY = "ready"
+    UNAVAILABLE = "unavailable"
+
+
 def new_job_id() -> str:
     """Make an unguessable job id: 24 characters a-z and 2-7, 120 random bits."""
     return base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode("ascii").lower()
@@ -141,6 +149,7 @@ class Job:
     error: JobError | None = None
     decode_seconds: float | None = None
     inference_seconds: float | None = None
+    explanation: Explanation | None = None
 
     @property
     def queue_seconds(self) -> float | None:

@@ -51,6 +51,13 @@ class JobStore:
             due = codec.MICROSECONDS * (_seconds(self._redis.time()) + grace_seconds)
             self._redis.zadd(keys.ERASURES, dict.fromkeys(job_ids, due))
 
+    def announce_derived(self, job_id: str, *, grace_seconds: float) -> None:
+        """Note that a preview or heat map is about to be stored, so that it goes if its job is erased meanwhile."""
+        with redis_errors_translated():
+            due = codec.MICROSECONDS * (_seconds(self._redis.time()) + grace_seconds)
+            # NX: an erasure that is due already stays due.
+            self._redis.zadd(keys.ERASURES, {job_id: due}, nx=True)
+
     def create(
         self,
         jobs: Sequence[NewJob],
@@ -223,11 +230,9 @@ class JobStore:
         return int(more)
 
     def due_erasures(self) -> list[str]:
-        """List ids of stored images that no record owns and whose time has come; a portion of them."""
+        """List ids of stored files that no record owns and whose time has come; a portion of them."""
         with redis_errors_translated():
-            now = codec.MICROSECONDS * _seconds(self._redis.time())
-            due: Any = self._redis.zrangebyscore(keys.ERASURES, "-inf", now, start=0, num=_PORTION)
-        return list(due)
+            return list(self._scripts.call("due_erasures", _PORTION))
 
     def confirm_erased(self, job_ids: Sequence[str]) -> None:
         """Forget erasures that have been carried out."""

@@ -134,5 +134,28 @@ def preview(path: JobPath) -> Response:
     return conditional(Response(found.previews.get(path.job_id), content_type="image/jpeg"), etag=etag)
 
 
+@jobs.get(
+    "/<job_id>/explanation",
+    operation_id="read_explanation",
+    responses={
+        200: {"description": "The image with a heat map over it, JPEG", "content": {"image/jpeg": _BINARY}},
+        304: None,
+        **problems(404, 422, 503),
+    },
+)
+def explanation(path: JobPath, query: WaitQuery) -> Response:
+    """Read a heat map that shows where the evidence for the first label lies; a worker draws it on first request.
+
+    It shows what moved the model, which need not be what a dentist would look at.
+    """
+    found = services()
+    etag = f"explanation-{path.job_id}"
+    if etag in request.if_none_match:
+        found.store.get(path.job_id)
+        return conditional(Response(), etag=etag)
+    picture = found.explanations.get(path.job_id, wait_seconds=query.wait)
+    return conditional(Response(picture, content_type="image/jpeg"), etag=etag)
+
+
 def _body(job: Job) -> bytes:
     return job_document(job).model_dump_json().encode()

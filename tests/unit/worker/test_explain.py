@@ -1,0 +1,89 @@
+"""Heat maps on the worker's side: drawn once, kept with the job, gone with it."""
+
+import pytest
+
+from common.errors import StoredImageMissingError
+from common.jobs.explanations import ExplanationRegister
+from common.jobs.record import Explanation
+from common.storage import explanation_key, image_key
+from worker.explain import ExplanationWork
+
+
+class FakeExplainer:
+    version = "v1"
+
+    def __init__(self) -> None:
+        self.before_answer = lambda: None
+        self.picture: bytes | None = b"a picture"
+
+    def explain(self, _data: bytes, *, label: str | None = None) -> bytes | None:
+        self.before_answer()
+        return None if self.picture is None else self.picture + f" of {label}".encode()
+
+
+@pytest.fixture
+def explainer() -> FakeExplainer:
+    return FakeExplainer()
+
+
+@pytest.fixture
+def register(bench) -> ExplanationRegister:
+    return ExplanationRegister(bench.client)
+
+
+@pytest.fixture
+def work(bench, register, explainer) -> ExplanationWork:
+    return ExplanationWork(bench.store, register, bench.storage, explainer)
+
+
+@pytest.fixture
+def answered(bench) -> str:
+    (job_id,) = bench.submit(bytes([90]))
+    bench.run()
+    return job_id
+
+
+def test_a_heat_map_of_the_first_label_is_kept_with_the_job(bench, register, work, answered: str) -> None:
+    assert register.ask(answered) == (Explanation.ASKED, True)
+    work.run(answered)
+    assert bench.storage.get(explanation_key(answered)) == b"a picture of caries"
+    assert register.ask(answered) == (Explanation.READY, False)
+    assert bench.store.get(answered).explanation is Explanation.READY
+
+
+def test_a_heat_map_is_asked_for_once_at_a_time(register, answered: str) -> None:
+    assert register.ask(answered) == (Explanation.ASKED, True)
+    assert register.ask(answered) == (Explanation.ASKED, False)
+
+
+def test_a_network_that_cannot_tell_gives_none(bench, register, work, explainer, answered: str) -> None:
+    explainer.picture = None
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+
+
+def test_another_version_explains_nothing(register, work, explainer, answered: str) -> None:
+    explainer.version = "v2"
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+
+
+def test_a_lost_image_ends_as_unavailable(bench, register, work, answered: str) -> None:
+    bench.storage.delete(image_key(answered))
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+
+
+def test_nothing_is_left_of_a_job_that_is_erased_while_its_heat_map_is_drawn(
+    bench, work, explainer, answered: str
+) -> None:
+    explainer.before_answer = lambda: bench.store.erase(answered)
+    work.run(answered)
+    with pytest.raises(StoredImageMissingError):
+        bench.storage.get(explanation_key(answered))
+
+
+def test_the_announcement_of_a_living_job_erases_nothing(bench, answered: str) -> None:
+    bench.store.announce_derived(answered, grace_seconds=-1)
+    assert bench.store.due_erasures() == []
+    assert bench.client.zcard("dentiq:erasures") == 0
