@@ -19,6 +19,7 @@ from training.plan import FitPlan
 from training.progress import console
 from training.reproduce import TOLERANCE, reproduce_stored
 from training.run import Run
+from training.soup import average_runs
 from training.tables import print_comparison, print_reproduction
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -111,6 +112,14 @@ def split(data: Path, run_folder: Path, seed: int) -> None:
 def fit(run_folder: Path, **choices: object) -> None:
     """Train the network on the training split."""
     steps.run_fit(Run(run_folder), FitPlan(**choices))  # type: ignore[arg-type]
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@run_option
+def average(runs: tuple[Path, ...], run_folder: Path) -> None:
+    """Average the weights of several fitted RUNS into --run."""
+    average_runs([Run(folder) for folder in runs], Run(run_folder))
 
 
 @main.command()
