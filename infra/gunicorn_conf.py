@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
+from infra.client_sockets import limit_silence
 from infra.environment import settings_from
 from infra.exposure import refuse_open_web
 
@@ -39,6 +40,11 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 _metrics_folder = Path(
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(_settings.data_dir.absolute() / "metrics" / "web"))
 )
+
+
+def when_ready(server: Any) -> None:
+    """Bound the time that a silent client holds a thread."""
+    limit_silence(listener.sock for listener in server.LISTENERS)
 
 
 def on_starting(server: Any) -> None:

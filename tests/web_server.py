@@ -14,6 +14,9 @@ from tests.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[1]
 
+# A gunicorn with the configuration `tests.impatient_gunicorn_conf` waits this long for a silent client.
+IMPATIENT_SECONDS = 1.0
+
 
 @dataclass
 class WebServer:
@@ -21,6 +24,7 @@ class WebServer:
 
     settings: Settings
     environment: dict[str, str] = field(default_factory=dict)
+    configuration: str = "infra.gunicorn_conf"
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -33,7 +37,7 @@ class WebServer:
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.settings.data_dir / "web.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "python:infra.gunicorn_conf"],
+                [sys.executable, "-m", "gunicorn", "-c", f"python:{self.configuration}"],
                 cwd=_ROOT,
                 env=self._environment(),
                 stdout=log,

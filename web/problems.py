@@ -8,7 +8,7 @@ import orjson
 import structlog
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, Field, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestTimeout
 from werkzeug.wrappers import Response as AnyResponse
 
 from common.errors import DentiqError, InvalidRequestError
@@ -89,6 +89,9 @@ def _answer_dentiq(error: DentiqError) -> Response:
 
 
 def _answer_http(error: HTTPException) -> AnyResponse:
+    # A body that stopped coming: Werkzeug calls any fault of a socket a disconnection, but this sender still listens.
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, (BlockingIOError, TimeoutError)):
+        error = RequestTimeout("The request stopped arriving half-way; check the connection, then send it again.")
     if error.response is not None:
         return error.get_response(request.environ)
     status = error.code or 500

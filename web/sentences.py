@@ -44,6 +44,7 @@ _SENTENCES: Final = {
     "model_invalid": lazy_gettext("The installed model did not pass its check. Tell the operator of this service."),
     "not_found": lazy_gettext("There is nothing at this address."),
     "method_not_allowed": lazy_gettext("This address cannot be used in this way."),
+    "request_timeout": lazy_gettext("The photo stopped arriving half-way. Check the connection, then send it again."),
     "forbidden": lazy_gettext("This request came from another site and was refused."),
     "internal_error": lazy_gettext("Something went wrong on our side. It has been noted; please try again."),
 }

@@ -28,7 +28,7 @@ SHOWN = sorted(
 )
 
 # What the router and the forms of the web server refuse by themselves, in the words of HTTP.
-OF_HTTP = {"not_found", "method_not_allowed", "forbidden"}
+OF_HTTP = {"not_found", "method_not_allowed", "request_timeout", "forbidden"}
 
 
 def catalogue(language: str) -> Catalog:

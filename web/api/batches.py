@@ -131,7 +131,7 @@ def make(header: IdempotencyHeader, body: NewBatchDocument) -> Response:
 @batches.post(
     "/<batch_id>/images",
     operation_id="add_images",
-    responses={202: AdditionDocument, **problems(400, 404, 409, 413, 422, 503, 507)},
+    responses={202: AdditionDocument, **problems(400, 404, 408, 409, 413, 422, 503, 507)},
     openapi_extensions={"requestBody": _IMAGES_BODY},
 )
 def add_images(path: BatchPath, header: IdempotencyHeader) -> Response:

@@ -75,7 +75,7 @@ class WaitQuery(BaseModel):
 @jobs.post(
     "",
     operation_id="submit_job",
-    responses={202: JobDocument, **problems(400, 413, 415, 422, 503, 507)},
+    responses={202: JobDocument, **problems(400, 408, 413, 415, 422, 503, 507)},
     openapi_extensions={"requestBody": _UPLOAD_BODY},
 )
 def submit(query: SubmitQuery, header: SubmitHeader) -> Response:
