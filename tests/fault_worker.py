@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import worker.process
-import worker.startup
+import worker.serving
 from common.errors import DentiqError, InferenceError, ModelInvalidError
 from common.settings import Settings
-from tests.faults import BREAKING, POISON
+from tests.faults import BREAKING, DAMAGED_VERSION, POISON
 from worker.celery_app import create_app
 from worker.inference.prediction import Prediction
 
@@ -26,12 +25,12 @@ class FaultPredictor:
     POISON takes the process down as a kernel does; after BREAKING no image is answered, as by a GPU after an error.
     """
 
-    version = "fault"
     labels = LABELS
     runtime_name = "fault"
     device_name = "cpu"
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
+        self.version = version
         self._broken = False
 
     def predict(self, images: Iterable[bytes]) -> list[Prediction | DentiqError]:
@@ -51,10 +50,11 @@ class FaultPredictor:
         return Prediction((image[0] / 100, 1 - image[0] / 100), "answered", 0.0, _SECONDS_PER_IMAGE)
 
 
-def _load(*_: Any, **__: Any) -> FaultPredictor:
-    return FaultPredictor()
+def _load(*_: Any, version: str, **__: Any) -> FaultPredictor:
+    if version == DAMAGED_VERSION:
+        raise ModelInvalidError("The checksum is wrong.")
+    return FaultPredictor(version)
 
 
-worker.process.load_predictor = _load  # type: ignore[assignment]
-worker.startup.ModelStore = lambda _folder: type("AnyModel", (), {"current": lambda _self: "fault"})()  # type: ignore[assignment,misc]
+worker.serving.load_predictor = _load  # type: ignore[assignment]
 app = create_app(Settings.from_env())

@@ -2,3 +2,6 @@
 
 POISON = b"poison"
 BREAKING = b"breaking"
+
+# Its checksum is wrong, says the stand-in.
+DAMAGED_VERSION = "damaged"

@@ -21,40 +21,37 @@ class Heartbeat:
     """Renew the leases of the chunk in hand, and the worker's entry in the register, from a thread of its own.
 
     Args:
-        worker: Entry in the register.
-        labels: Those of its model version. They are written with each beat, so that results can be read on a Redis that
-            was replaced meanwhile.
         lease_seconds: Life of a lease, and of the entry in the register.
     """
 
-    def __init__(
-        self,
-        store: JobStore,
-        register: WorkerRegister,
-        worker: WorkerInfo,
-        labels: Sequence[str],
-        *,
-        lease_seconds: float,
-    ) -> None:
+    def __init__(self, store: JobStore, register: WorkerRegister, *, lease_seconds: float) -> None:
         self._store = store
         self._register = register
-        self._worker = worker
-        self._labels = labels
         self._lease_seconds = lease_seconds
+        self._served: tuple[WorkerInfo, tuple[str, ...]] | None = None
         self._claims: tuple[Claim, ...] = ()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def start(self) -> None:
-        """Begin to beat, at once."""
-        self._thread.start()
+    def serve(self, worker: WorkerInfo, labels: Sequence[str]) -> None:
+        """Say from now on that this worker holds this model; begin to beat, at once.
+
+        Args:
+            labels: Those of its model version. They are written with each beat, so that results can be read on a Redis
+                that was replaced meanwhile.
+        """
+        self._served = (worker, tuple(labels))
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def stop(self) -> None:
         """End the beat and take the worker off the register."""
         self._stopped.set()
+        if self._served is None:
+            return
         self._thread.join(timeout=self._lease_seconds)
         try:
-            self._register.leave(self._worker.name)
+            self._register.leave(self._served[0].name)
         except JobStoreUnavailableError as error:
             log.warning("register_not_left", reason=error.log_reason)
 
@@ -77,8 +74,10 @@ class Heartbeat:
         try:
             if claims := self._claims:
                 self._store.renew(claims, lease_seconds=self._lease_seconds)
-            self._store.register_labels(self._worker.model_version, self._labels)
-            self._register.renew(self._worker, life_seconds=self._lease_seconds)
+            if self._served:
+                worker, labels = self._served
+                self._store.register_labels(worker.model_version, labels)
+                self._register.renew(worker, life_seconds=self._lease_seconds)
         except JobStoreUnavailableError as error:
             log.warning("heartbeat_missed", reason=error.log_reason)
         except Exception:  # a thread that ended would leave a process at work whose leases nobody renews

@@ -13,10 +13,13 @@ import pytest
 from common.jobs.record import Job, JobStatus, NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
+from common.manifest import MANIFEST_NAME
+from common.model_store import ModelStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage, image_key
+from tests.faults import DAMAGED_VERSION
 from tests.waiting import wait_until
 
 _LEASE_SECONDS = 1.0
@@ -30,11 +33,13 @@ class FaultBench:
         self._environment = {
             "DENTIQ_REDIS_URL": redis_server.url,
             "DENTIQ_DATA_DIR": str(folder),
+            "DENTIQ_MODEL_STORE_DIR": str(folder / "models"),
             "DENTIQ_LEASE_SECONDS": str(_LEASE_SECONDS),
             "DENTIQ_SWEEP_INTERVAL_SECONDS": "0.2",
             "DENTIQ_BULK_CHUNK_SIZE": "25",
         }
         settings = Settings.from_env(self._environment)
+        self.models = _model_store(settings.model_store_dir)
         self.client = connect(settings.effective_job_store_url, timeout_seconds=2, max_connections=8)
         self.broker = connect(redis_server.url, timeout_seconds=2, max_connections=2)
         self.store = JobStore(self.client)
@@ -65,6 +70,9 @@ class FaultBench:
             self.storage.put(image_key(job.id), image)
         self.store.create(jobs)  # the sweeper sends the hints: nobody else does here
         return [job.id for job in jobs]
+
+    def log_text(self) -> str:
+        return Path(self._log.name).read_text(encoding="utf-8")
 
     def looks_of_beat(self) -> int:
         """How often beat has looked whether sweeps wait; nobody else asks for a list's length meanwhile."""
@@ -97,6 +105,16 @@ class FaultBench:
         self._log.close()
         self.client.close()
         self.broker.close()
+
+
+def _model_store(root: Path) -> ModelStore:
+    """Make a store of versions that only the stand-in can load."""
+    for version in ("fault", "fault-2", DAMAGED_VERSION):
+        (root / version).mkdir(parents=True)
+        (root / version / MANIFEST_NAME).touch()
+    store = ModelStore(root)
+    store.set_current("fault")
+    return store
 
 
 @pytest.fixture

@@ -1,0 +1,132 @@
+"""The model of one pool process: loaded at the start, replaced when another version becomes current."""
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from structlog import get_logger
+
+from common.errors import JobStoreUnavailableError, ModelError
+from common.jobs.explanations import ExplanationRegister
+from common.jobs.record import WorkerInfo
+from common.jobs.store import JobStore
+from common.model_store import ModelStore
+from common.settings import Settings
+from common.storage import Storage
+from worker.chunk import ChunkWork, RetryPolicy
+from worker.explain import ExplanationWork
+from worker.heartbeat import Heartbeat
+from worker.inference.predictor import load_predictor
+from worker.metrics import WorkerMetrics
+
+log = get_logger(__name__)
+
+# A look at the store is one small read; a promoted version serves within this time and one chunk.
+_LOOK_SECONDS: Final = 1.0
+
+# A version that was refused, or a model that could not be loaded, is tried again this often: each try reads and checks
+# every file of it.
+_RETRY_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A loaded model at work."""
+
+    version: str
+    work: ChunkWork
+    explanations: ExplanationWork
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a model works with."""
+
+    settings: Settings
+    store: JobStore
+    storage: Storage
+    explanations: ExplanationRegister
+    metrics: WorkerMetrics
+    heartbeat: Heartbeat
+
+
+class ServingModel:
+    """Have the current version of the model store at hand."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._models = ModelStore(surroundings.settings.model_store_dir)
+        self._serving: Serving | None = None
+        self._looked_at = -_LOOK_SECONDS
+        self._failed_at = -_RETRY_SECONDS
+        self._failed_version = ""
+
+    def get(self) -> Serving | None:
+        """Give the model to work with: the current version, or the one before while the current one is refused.
+
+        None while there is none that can serve. Called between chunks, so that no job sees a change half-way.
+        """
+        now = time.monotonic()
+        if now >= self._looked_at + _LOOK_SECONDS:
+            self._looked_at = now
+            self._follow(now)
+        return self._serving
+
+    def is_current(self, version: str) -> bool:
+        """Whether this is the version that the model store names; a store that names none has no other."""
+        try:
+            return self._models.current() == version
+        except ModelError:
+            return True
+
+    def _follow(self, now: float) -> None:
+        try:
+            current = self._models.current()
+        except ModelError as error:
+            self._note_failure("", error, now)
+            return
+        if self._serving is not None and self._serving.version == current:
+            return
+        if current == self._failed_version and now < self._failed_at + _RETRY_SECONDS:
+            return
+        try:
+            self._serving = self._load(current)
+        except (ModelError, JobStoreUnavailableError) as error:
+            self._note_failure(current, error, now)
+
+    def _note_failure(self, version: str, error: ModelError | JobStoreUnavailableError, now: float) -> None:
+        if version != self._failed_version or now >= self._failed_at + _RETRY_SECONDS:
+            serves = self._serving.version if self._serving else None
+            log.error("version_refused", version=version, serves=serves, code=error.code, reason=error.log_reason)
+            self._failed_version, self._failed_at = version, now
+
+    def _load(self, version: str) -> Serving:
+        around, settings = self._around, self._around.settings
+        started = time.monotonic()
+        predictor = load_predictor(self._models, runtime=settings.runtime, device=settings.device, version=version)
+        around.metrics.model_loaded(
+            version=version,
+            runtime=predictor.runtime_name,
+            device=predictor.device_name,
+            seconds=time.monotonic() - started,
+        )
+        # A result must find the labels of its version; from then on the heartbeat sees to it.
+        around.store.register_labels(version, predictor.labels)
+        around.heartbeat.serve(
+            WorkerInfo(
+                name=f"{socket.gethostname()}:{os.getpid()}",
+                model_version=version,
+                runtime=predictor.runtime_name,
+                device=predictor.device_name,
+            ),
+            predictor.labels,
+        )
+        log.info("model_loaded", version=version, runtime=predictor.runtime_name, device=predictor.device_name)
+        retries = RetryPolicy(settings.max_attempts, settings.retry_backoff_seconds)
+        return Serving(
+            version,
+            ChunkWork(around.store, around.storage, predictor, retries, metrics=around.metrics),
+            ExplanationWork(around.store, around.explanations, around.storage, predictor),
+        )
