@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from common.errors import ImageRejectedError
-from common.images import inspect_image
 from common.jobs.record import BatchMembership, IdempotencyKey, NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
 from common.storage import Storage, image_key
 from web.filenames import clean_filename
+from web.inspection import Inspector
 from web.multipart import Upload
 from web.publisher import Publisher
 
@@ -54,6 +54,7 @@ class BatchSubmissions:
     store: JobStore
     storage: Storage
     publisher: Publisher
+    inspector: Inspector
 
     def add(self, batch_id: str, uploads: Iterable[Upload], *, idempotency_key: str | None = None) -> Addition:
         """Accept the good images of a request; a bad one is told and costs the others nothing.
@@ -99,7 +100,7 @@ class BatchSubmissions:
     def _inspected(self, upload: Upload, addition: Addition) -> bool:
         """Whether an image is good; a bad one is added to the rejected ones."""
         try:
-            inspect_image(upload.data, self.settings.image_limits)
+            self.inspector.inspect(upload)
         except ImageRejectedError as error:
             name = clean_filename(upload.filename, fallback="image")
             addition.rejected.append(RejectedImage(name, error.code, error.message))

@@ -15,6 +15,7 @@ from common.settings import Settings
 from common.storage import Storage
 from web.batch_submissions import BatchSubmissions
 from web.explanations import Explanations
+from web.inspection import Inspector
 from web.metrics import WebMetrics
 from web.previews import Previews
 from web.publisher import Publisher
@@ -66,6 +67,7 @@ def build_services(settings: Settings) -> Services:
         slots=max(1, settings.web_threads * 3 // 4),
         max_seconds=settings.max_wait_seconds,
     )
+    inspector = Inspector(settings.image_limits, metrics)
     return Services(
         settings=settings,
         store=store,
@@ -73,8 +75,8 @@ def build_services(settings: Settings) -> Services:
         workers=workers,
         models=models,
         batches=BatchStore(client),
-        batch_submissions=BatchSubmissions(settings, store, storage, publisher),
-        submissions=Submissions(settings, store, storage, publisher, metrics),
+        batch_submissions=BatchSubmissions(settings, store, storage, publisher, inspector),
+        submissions=Submissions(settings, store, storage, publisher, inspector),
         previews=Previews(store, storage),
         long_polls=long_polls,
         explanations=Explanations(ExplanationRegister(client), storage, publisher, long_polls),

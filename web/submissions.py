@@ -4,15 +4,14 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import IdempotencyConflictError, ImageRejectedError, UnavailableError
-from common.images import ImageInfo, inspect_image
+from common.errors import IdempotencyConflictError, UnavailableError
 from common.jobs.record import Accepted, IdempotencyKey, Job, JobStatus, NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
 from common.storage import Storage, image_key
 from web.filenames import clean_filename
-from web.metrics import WebMetrics
+from web.inspection import Inspector
 from web.multipart import Upload
 from web.publisher import Publisher
 
@@ -28,7 +27,7 @@ class Submissions:
     store: JobStore
     storage: Storage
     publisher: Publisher
-    metrics: WebMetrics
+    inspector: Inspector
 
     def submit(self, upload: Upload, *, idempotency_key: str | None = None) -> Job:
         """Accept one image for a person who waits; when this returns, the job survives a crash of any part.
@@ -42,7 +41,7 @@ class Submissions:
             UnavailableError: Redis or the storage cannot take it now. Where Redis broke off on the way there may be a
                 job all the same: a repetition under the same key finds it or makes it.
         """
-        info = self._inspect(upload)
+        info = self.inspector.inspect(upload)
         job_id = new_job_id()
         filename = clean_filename(upload.filename, fallback=f"image.{info.format.lower()}")
         # From here on the sweeper erases the image unless a record comes to own it; Redis down ends it before a byte
@@ -66,15 +65,6 @@ class Submissions:
             submitted_at=accepted.submitted_at,
             position=accepted.depth,
         )
-
-    def _inspect(self, upload: Upload) -> ImageInfo:
-        try:
-            info = inspect_image(upload.data, self.settings.image_limits)
-        except ImageRejectedError:
-            self.metrics.count_upload(size=len(upload.data), accepted=False)
-            raise
-        self.metrics.count_upload(size=len(upload.data), accepted=True)
-        return info
 
     def _create(self, job: NewJob, idempotency: IdempotencyKey | None) -> Accepted:
         # After a connection error the record may exist all the same: the image stays, the sweeper decides by then.

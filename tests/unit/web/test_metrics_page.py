@@ -1,5 +1,6 @@
 """What `/metrics` of web shows: the stores as they stand, whoever asks, and its own requests and uploads."""
 
+import io
 import json
 import time
 from collections import Counter
@@ -111,6 +112,17 @@ def test_arrived_images_are_counted_by_verdict_with_their_bytes(api, shown, make
     assert one(samples, "dentiq_uploads_total", verdict="accepted") == 1
     assert one(samples, "dentiq_uploads_total", verdict="refused") == 1
     assert one(samples, "dentiq_upload_bytes_total") == len(good) + len(b"no image at all")
+
+
+def test_images_of_a_batch_are_counted_one_by_one(client, shown, make_image) -> None:
+    batch = client.post("/api/v1/batches", json={}).get_json()["id"]
+    images = [(io.BytesIO(make_image(width=80 + n)), f"{n}.jpg") for n in range(3)]
+    form = {"images": [*images, (io.BytesIO(b"none"), "bad.jpg")]}
+    client.post(f"/api/v1/batches/{batch}/images", data=form, content_type="multipart/form-data")
+    samples = shown()
+    assert one(samples, "dentiq_uploads_total", verdict="accepted") == 3
+    assert one(samples, "dentiq_uploads_total", verdict="refused") == 1
+    assert one(samples, "dentiq_queue_depth", queue="bulk") == 3
 
 
 def test_requests_are_counted_under_their_route_whatever_the_path_is(api, client, shown) -> None:
