@@ -51,6 +51,21 @@ def test_the_switch_overrides_the_browsers_language_and_is_remembered(open_page:
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+def test_the_switch_keeps_a_result_that_came_without_a_reload(
+    open_page: OpenPage, worker: FakeWorker, photo: Path
+) -> None:
+    page = open_page("/")
+    page.locator("input[type=file]").set_input_files(photo)
+    expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
+    worker.succeed(worker.claim())
+    expect(page.locator("h1")).to_have_text("Caries, 85.0%")
+    address = page.url
+    page.get_by_role("link", name="Français").click()
+    expect(page.locator("h1")).to_have_text("Carie, 85,0 %")
+    assert page.url == address
+    assert page.locator("nav.languages").count() == 1
+
+
 def test_a_refusal_is_told_in_french(open_page: OpenPage, tmp_path: Path) -> None:
     notes = tmp_path / "notes.jpg"
     notes.write_text("pas une image")
