@@ -147,7 +147,8 @@ def test_a_waiting_page_asks_less_and_less_often(open_page: OpenPage, photo: Pat
             pass
         instants.append(time.monotonic())
     gaps = [later - earlier for earlier, later in pairwise(instants)]
-    assert gaps == sorted(gaps)
+    # Each is half as long again as the one before; a busy machine stretches single ones, hence the first and the last.
+    assert gaps[-1] >= gaps[0] + 0.5
     assert gaps[0] >= 0.9
 
 
