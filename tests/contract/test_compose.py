@@ -186,3 +186,12 @@ def test_docker_compose_reads_both_files() -> None:
         if "is not a docker command" in done.stderr:
             pytest.skip("docker has no compose plugin")
         assert done.returncode == 0, done.stderr
+
+
+def test_every_variable_that_a_person_may_set_is_explained() -> None:
+    files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"]
+    used = {name for file in files for name in re.findall(r"\$\{([A-Z_]+)", file.read_text(encoding="utf-8"))}
+    table = (
+        (ROOT / "docs" / "compose.md").read_text(encoding="utf-8").partition("## Variables")[2].partition("\n## ")[0]
+    )
+    assert used == set(re.findall(r"`([A-Z_]+)`", table))
