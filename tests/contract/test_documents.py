@@ -10,13 +10,22 @@ from client.cli import cli
 from common.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
 NOT_SETTINGS = {"DENTIQ_URL"}
 
 
 @pytest.fixture(params=DOCUMENTS)
-def document(request: pytest.FixtureRequest) -> str:
-    return (ROOT / request.param).read_text(encoding="utf-8")
+def path(request: pytest.FixtureRequest) -> Path:
+    return ROOT / str(request.param)
+
+
+@pytest.fixture
+def document(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_documents_of_every_folder_are_looked_at() -> None:
+    assert {"README.md", "docs/monitoring.md", "docs/decisions/0002-messages-are-hints.md"} <= set(DOCUMENTS)
 
 
 def targets() -> set[str]:
@@ -43,9 +52,10 @@ def test_every_setting_in_it_exists(document: str) -> None:
     assert set(re.findall(rf"\b{ENV_PREFIX}[A-Z_]*[A-Z]\b", document)) <= known
 
 
-def test_every_file_that_it_links_to_exists(document: str) -> None:
+def test_every_file_that_it_links_to_exists(path: Path, document: str) -> None:
+    # A link is read from the folder of its document.
     linked = {link for link in re.findall(r"\]\(([^)#]+)", document) if "://" not in link}
-    assert [link for link in linked if not (ROOT / link).exists()] == []
+    assert [link for link in linked if not (path.parent / link).exists()] == []
 
 
 def test_every_path_in_code_marks_of_it_exists(document: str) -> None:
