@@ -9,11 +9,11 @@ from training.plan import FitPlan
 CARD_FILE = "card.md"
 
 
-def card(manifest: Manifest, plan: FitPlan) -> str:
+def card(manifest: Manifest, plans: list[FitPlan]) -> str:
     """Write the card of a version as Markdown."""
     sections = (_head, _splits, _labels, _shortcuts, _foreign, _leakage, _data)
     parts = [section(manifest) for section in sections]
-    return "\n\n".join(part for part in [*parts, _training(plan), _LIMITS] if part) + "\n"
+    return "\n\n".join(part for part in [*parts, _training(plans), _LIMITS] if part) + "\n"
 
 
 def _head(manifest: Manifest) -> str:
@@ -126,10 +126,11 @@ def _data(manifest: Manifest) -> str:
     )
 
 
-def _training(plan: FitPlan) -> str:
-    values = {key: value for key, value in plan.as_json().items() if key != "augmentation"}
-    rows = [(key, f"`{value}`") for key, value in values.items()]
-    return "## Training\n\n" + _table(("choice", "value"), rows)
+def _training(plans: list[FitPlan]) -> str:
+    names = [key for key in plans[0].as_json() if key != "augmentation"]
+    rows = [(name, *(f"`{plan.as_json()[name]}`" for plan in plans)) for name in names]
+    intro = f"The weights are the average of {len(plans)} runs.\n\n" if len(plans) > 1 else ""
+    return f"## Training\n\n{intro}" + _table(("choice", *(f"run {number + 1}" for number in range(len(plans)))), rows)
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:

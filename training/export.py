@@ -57,7 +57,7 @@ def export(run: Run, store: ModelStore, version: str) -> Manifest:
         agreement = _agreement(run, folder, plan.preprocessing)
         _copy_extras(run, folder)
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
-        (folder / CARD_FILE).write_text(card(manifest, run.plan()), encoding="utf-8")
+        (folder / CARD_FILE).write_text(card(manifest, run.ingredients()), encoding="utf-8")
         manifest.write(folder)
         target = store.root / version
         if target.exists():

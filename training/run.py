@@ -72,8 +72,14 @@ class Run:
         Raises:
             click.UsageError: Nothing was fitted yet.
         """
-        values = self.load("plan", step="fit")
-        return FitPlan(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        return _plan_of(self.load("plan", step="fit"))
+
+    def ingredients(self) -> list[FitPlan]:
+        """Read the choices of every run that the weights are the average of: of this one alone, mostly."""
+        path = self.folder / "ingredients.json"
+        if not path.is_file():
+            return [self.plan()]
+        return [_plan_of(values) for values in json.loads(path.read_text(encoding="utf-8"))]
 
     def save(self, name: str, values: object) -> None:
         """Store plain values as `<name>.json`."""
@@ -97,3 +103,7 @@ class Run:
             )
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return values
+
+
+def _plan_of(values: dict[str, Any]) -> FitPlan:
+    return FitPlan(**{**values, "augmentation": Augmentation(**values["augmentation"])})

@@ -42,6 +42,7 @@ def test_the_average_is_the_mean_of_each_weight_in_its_own_type(make_run: MakeRu
     assert weights["head.weight"].dtype == torch.float16
     assert weights["steps"].tolist() == [3]
     assert target.plan() == FitPlan()
+    assert target.ingredients() == [FitPlan(), FitPlan()]
     assert target.dataset().labels == ("a", "b")
 
 
