@@ -25,11 +25,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Previews:
-    """Make and keep previews."""
+    """Make and keep previews.
 
-    def __init__(self, store: JobStore, storage: Storage) -> None:
+    Args:
+        grace_seconds: When the sweeper looks for a preview that this process could not see through to the end.
+    """
+
+    def __init__(self, store: JobStore, storage: Storage, *, grace_seconds: float) -> None:
         self._store = store
         self._storage = storage
+        self._grace_seconds = grace_seconds
         self._decoding = threading.BoundedSemaphore(_AT_ONCE)
 
     def get(self, job_id: str) -> bytes:
@@ -70,6 +75,8 @@ class Previews:
 
     def _keep(self, job_id: str, preview: bytes) -> None:
         try:
+            # Should this process die before it looks again; the sweeper passes over what a record owns.
+            self._store.announce_derived(job_id, grace_seconds=self._grace_seconds)
             self._storage.put(preview_key(job_id), preview)
         except UnavailableError as error:
             _log.warning("preview_not_kept", job_id=job_id, reason=error.log_reason)

@@ -77,7 +77,7 @@ def build_services(settings: Settings) -> Services:
         batches=BatchStore(client),
         batch_submissions=BatchSubmissions(settings, store, storage, publisher, inspector),
         submissions=Submissions(settings, store, storage, publisher, inspector),
-        previews=Previews(store, storage),
+        previews=Previews(store, storage, grace_seconds=settings.upload_grace_seconds),
         long_polls=long_polls,
         explanations=Explanations(ExplanationRegister(client), storage, publisher, long_polls),
         readiness=Readiness(client, workers),

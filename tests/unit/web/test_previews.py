@@ -5,12 +5,16 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
+from common.jobs.batches import BatchStore
 from common.settings import Settings
+from common.storage import Storage
+from tests.fake_worker import FakeWorker
 from tests.fixtures.redis import RedisServer
 from tests.unit.web.conftest import Api
+from tests.waiting import wait_until
 from web.app_factory import create_app
+from worker.sweeper import Sweeper, SweepRules
 
 MakeImage = Callable[..., bytes]
 Stored = Callable[[], list[str]]
@@ -91,15 +95,65 @@ def test_a_preview_whose_job_cannot_be_looked_up_again_is_not_kept(
     stored_files: Stored,
 ) -> None:
     server = make_redis()
-    client: FlaskClient = create_app(
-        settings.model_copy(update={"redis_url": type(settings.redis_url)(server.url)})
-    ).test_client()
+
+    class DeadlyStorage(Storage):
+        """Redis dies while a preview is stored."""
+
+        def put(self, key: str, data: bytes) -> None:
+            super().put(key, data)
+            if key.startswith("previews/"):
+                server.kill()
+
+    monkeypatch.setattr("web.services.Storage", DeadlyStorage)
+    own = settings.model_copy(update={"redis_url": type(settings.redis_url)(server.url)})
+    client = create_app(own).test_client()
     job = Api(client).accepted(make_image())
-
-    def encode_and_lose_redis(data: bytes, *, max_edge: int) -> bytes:
-        server.kill()
-        return b"preview"
-
-    monkeypatch.setattr("web.previews.encode_preview", encode_and_lose_redis)
     assert client.get(job["links"]["preview"]).status_code == 503
     assert [name.split("/")[0] for name in stored_files()] == ["images"]
+
+
+class Killed(BaseException):
+    """The end of a process, as kill -9 brings it."""
+
+
+@pytest.mark.parametrize("erased", [True, False])
+def test_what_a_dying_process_left_is_erased_with_its_job_alone(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    worker: FakeWorker,
+    api: Api,
+    make_image: MakeImage,
+    stored_files: Stored,
+    erased: bool,
+) -> None:
+    storage = Storage(settings.effective_storage_url, fsync=False)
+    sweeper = Sweeper(worker.store, BatchStore(worker.store._redis), storage, SweepRules(1, 1, chunk_sizes={}))
+    job = api.accepted(make_image())
+
+    def encode(data: bytes, *, max_edge: int) -> bytes:
+        if erased:
+            worker.store.erase(job["id"])
+            sweeper.erase()
+            assert stored_files() == []
+        return b"preview"
+
+    class LastStorage(Storage):
+        """The process dies once it has stored a preview."""
+
+        def put(self, key: str, data: bytes) -> None:
+            super().put(key, data)
+            raise Killed
+
+    monkeypatch.setattr("web.previews.encode_preview", encode)
+    monkeypatch.setattr("web.services.Storage", LastStorage)
+    app = create_app(settings.model_copy(update={"upload_grace_seconds": 0.001}))
+    with pytest.raises(Killed):
+        app.test_client().get(job["links"]["preview"])
+
+    def left() -> list[str]:
+        sweeper.erase()
+        return [name.split("/")[0] for name in stored_files()]
+
+    wait_until(lambda: left() == ([] if erased else ["images", "previews"]), what="the sweep")
+    assert worker.store.due_erasures() == []
