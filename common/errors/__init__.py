@@ -1,0 +1,124 @@
+"""The tree of errors that dentiq raises on purpose: each fixes a code, an HTTP status and whether a retry helps.
+
+    DentiqError
+    |-- InvalidRequestError            the sender must change something
+    |   |-- ImageRejectedError         the bytes are no image that dentiq accepts
+    |   |   |-- ImageMissingError          no image in the request
+    |   |   |-- ImageEmptyError            zero bytes
+    |   |   |-- ImageTooLargeError         more bytes than allowed
+    |   |   |-- ImageFormatError           not a supported image format
+    |   |   |-- ImageTooSmallError         fewer pixels than a classification needs
+    |   |   |-- ImageTooManyPixelsError    more pixels than a worker may decode
+    |   |   |-- ImageTruncatedError        the file ends before its picture does
+    |   |   `-- ImageCorruptError          the decoder gave up
+    |   |-- TooManyPartsError          a form with more parts than allowed
+    |   |-- ArchiveError               a zip archive that cannot be taken
+    |   |   |-- ArchiveTooLargeError       more bytes or entries than allowed
+    |   |   `-- ArchiveCorruptError        not a zip archive, or a damaged one
+    |   |-- IdempotencyConflictError   a used Idempotency-Key with another body
+    |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
+    |   |-- ExplanationUnavailableError  there is no heat map of this job
+    |   |-- BatchNotFoundError           no batch under this id
+    |   `-- BatchClosedError             the batch was cancelled and takes no more images
+    |-- UnavailableError               dentiq cannot take or do work now; later it can
+    |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
+    |   |-- ExplanationPendingError        the heat map is not drawn yet
+    |   |-- StorageUnavailableError        the storage does not answer
+    |   `-- StorageFullError               the storage has no room
+    |-- JobError                       why an accepted job failed, beside the image errors
+    |   |-- StoredImageMissingError        the accepted image is gone from the storage
+    |   |-- PoisonJobError                 the job took its worker down on every attempt
+    |   `-- InferenceError                 the network failed on this image
+    |-- ModelError                     a model version cannot serve
+    |   |-- ModelNotFoundError             no such version, or no current one
+    |   `-- ModelInvalidError              checksum, manifest or self-test is wrong
+    `-- ConfigurationError             dentiq refuses to start like this
+        `-- UnsafeRedisError               this Redis would drop accepted jobs
+
+Every other exception that leaves one of our modules is a bug: foreign exceptions are translated where the library is
+called.
+"""
+
+from common.errors.base import (
+    DentiqError,
+    InvalidRequestError,
+    UnavailableError,
+)
+from common.errors.images import (
+    ImageCorruptError,
+    ImageEmptyError,
+    ImageFormatError,
+    ImageMissingError,
+    ImageRejectedError,
+    ImageTooLargeError,
+    ImageTooManyPixelsError,
+    ImageTooSmallError,
+    ImageTruncatedError,
+)
+from common.errors.jobs import (
+    InferenceError,
+    JobError,
+    PoisonJobError,
+    StoredImageMissingError,
+)
+from common.errors.outages import (
+    ExplanationPendingError,
+    JobStoreUnavailableError,
+    StorageFullError,
+    StorageUnavailableError,
+)
+from common.errors.requests import (
+    ArchiveCorruptError,
+    ArchiveError,
+    ArchiveTooLargeError,
+    BatchClosedError,
+    BatchNotFoundError,
+    ExplanationUnavailableError,
+    IdempotencyConflictError,
+    JobNotFoundError,
+    TooManyPartsError,
+)
+from common.errors.serving import (
+    ConfigurationError,
+    ModelError,
+    ModelInvalidError,
+    ModelNotFoundError,
+    UnsafeRedisError,
+)
+
+__all__ = [
+    "ArchiveCorruptError",
+    "ArchiveError",
+    "ArchiveTooLargeError",
+    "BatchClosedError",
+    "BatchNotFoundError",
+    "ConfigurationError",
+    "DentiqError",
+    "ExplanationPendingError",
+    "ExplanationUnavailableError",
+    "IdempotencyConflictError",
+    "ImageCorruptError",
+    "ImageEmptyError",
+    "ImageFormatError",
+    "ImageMissingError",
+    "ImageRejectedError",
+    "ImageTooLargeError",
+    "ImageTooManyPixelsError",
+    "ImageTooSmallError",
+    "ImageTruncatedError",
+    "InferenceError",
+    "InvalidRequestError",
+    "JobError",
+    "JobNotFoundError",
+    "JobStoreUnavailableError",
+    "ModelError",
+    "ModelInvalidError",
+    "ModelNotFoundError",
+    "PoisonJobError",
+    "StorageFullError",
+    "StorageUnavailableError",
+    "StoredImageMissingError",
+    "TooManyPartsError",
+    "UnavailableError",
+    "UnsafeRedisError",
+]

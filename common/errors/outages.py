@@ -1,0 +1,32 @@
+"""What is away or busy for now."""
+
+from common.errors.base import UnavailableError
+
+
+class JobStoreUnavailableError(UnavailableError):
+    """Redis does not answer, or refuses writes."""
+
+    code = "job_store_unavailable"
+    title = "Job store unavailable"
+
+
+class ExplanationPendingError(UnavailableError):
+    """The heat map is not drawn yet."""
+
+    code = "explanation_pending"
+    title = "Explanation not drawn yet"
+
+
+class StorageUnavailableError(UnavailableError):
+    """The image storage does not answer."""
+
+    code = "storage_unavailable"
+    title = "Storage unavailable"
+
+
+class StorageFullError(UnavailableError):
+    """The image storage has no room."""
+
+    code = "storage_full"
+    http_status = 507
+    title = "Storage full"

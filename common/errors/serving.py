@@ -1,0 +1,40 @@
+"""Why a part does not start, or a model version does not serve."""
+
+from common.errors.base import DentiqError
+
+
+class ModelError(DentiqError):
+    """A model version cannot serve."""
+
+    code = "model_error"
+    http_status = 503
+    title = "Model cannot serve"
+
+
+class ModelNotFoundError(ModelError):
+    """The model store holds no such version, or names no current one."""
+
+    code = "model_not_found"
+    title = "Model not found"
+
+
+class ModelInvalidError(ModelError):
+    """A checksum, the manifest or the self-test of a version is wrong."""
+
+    code = "model_invalid"
+    title = "Model invalid"
+
+
+class ConfigurationError(DentiqError):
+    """Dentiq refuses to start with these settings or this environment."""
+
+    code = "configuration_error"
+    title = "Wrong configuration"
+
+
+class UnsafeRedisError(ConfigurationError):
+    """This Redis would drop accepted jobs."""
+
+    code = "unsafe_redis"
+    http_status = 503
+    title = "Redis would drop jobs"
