@@ -116,7 +116,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class JobError:
+class JobFailure:
     """Why a job failed, in the terms of `common.errors`."""
 
     code: str
@@ -146,7 +146,7 @@ class Job:
     model_version: str | None = None
     outcome: Outcome | None = None
     predictions: tuple[Prediction, ...] = ()
-    error: JobError | None = None
+    error: JobFailure | None = None
     decode_seconds: float | None = None
     inference_seconds: float | None = None
     explanation: Explanation | None = None
