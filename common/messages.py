@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from common.queues import QueueName
+from common.queues import CLASSIFY_TASK, EXPLAIN_TASK, QueueName
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class WorkHint:
     def to_kwargs(self) -> dict[str, Any]:
         """Write the message as the keyword arguments of its Celery task."""
         return {name: getattr(value, "value", value) for name, value in asdict(self).items()}
+
+    def to_call(self) -> dict[str, Any]:
+        """Write the arguments of `Celery.send_task` that send it."""
+        return _call(CLASSIFY_TASK, self.to_kwargs(), queue=self.queue)
 
     @classmethod
     def from_kwargs(cls, kwargs: Mapping[str, Any]) -> "WorkHint":
@@ -44,6 +48,10 @@ class ExplanationRequest:
         """Write the message as the keyword arguments of its Celery task."""
         return asdict(self)
 
+    def to_call(self) -> dict[str, Any]:
+        """Write the arguments of `Celery.send_task` that send it; a person waits for the answer."""
+        return _call(EXPLAIN_TASK, self.to_kwargs(), queue=QueueName.INTERACTIVE)
+
     @classmethod
     def from_kwargs(cls, kwargs: Mapping[str, Any]) -> "ExplanationRequest":
         """Read the message from the keyword arguments of its Celery task.
@@ -52,3 +60,8 @@ class ExplanationRequest:
             TypeError: A field is missing or too many.
         """
         return cls(**kwargs)
+
+
+def _call(task: str, kwargs: dict[str, Any], *, queue: QueueName) -> dict[str, Any]:
+    # Sent once: what is lost is sent again by the sweeper or by its asker. Results are in the job store.
+    return {"name": task, "kwargs": kwargs, "queue": queue.value, "retry": False, "ignore_result": True}

@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
 from common.messages import ExplanationRequest, WorkHint
-from common.queues import CLASSIFY_TASK, EXPLAIN_TASK, QueueName, broker_transport_options
+from common.queues import QueueName, broker_transport_options
 
 # A hint that cannot be sent at once is dropped, for the sweeper sends another: the sender of an image must not wait.
 _CONNECT_SECONDS = 1.0
@@ -55,21 +55,21 @@ class Publisher:
 
     def publish(self, queue: QueueName) -> bool:
         """Send one hint; return whether the broker took it. A failure is logged, never raised."""
-        return self._send(CLASSIFY_TASK, WorkHint(queue).to_kwargs(), queue)
+        return self._send(WorkHint(queue).to_call())
 
     def request_explanation(self, job_id: str) -> bool:
         """Send for a heat map, which a person waits for; return whether the broker took it."""
-        return self._send(EXPLAIN_TASK, ExplanationRequest(job_id).to_kwargs(), QueueName.INTERACTIVE)
+        return self._send(ExplanationRequest(job_id).to_call())
 
-    def _send(self, task: str, message: dict[str, Any], queue: QueueName) -> bool:
+    def _send(self, call: dict[str, Any]) -> bool:
         if monotonic() < self._rests_until:
             self._unsent.inc()
             return False
         try:
-            self._celery.send_task(task, kwargs=message, queue=queue.value, retry=False, ignore_result=True)
+            self._celery.send_task(**call)
         except (OperationalError, OSError) as error:
             self._rests_until = monotonic() + _REST_SECONDS
             self._unsent.inc()
-            _log.warning("hint_unsent", task=task, queue=queue.value, reason=str(error))
+            _log.warning("hint_unsent", task=call["name"], queue=call["queue"], reason=str(error))
             return False
         return True

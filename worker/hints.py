@@ -5,7 +5,7 @@ from kombu.exceptions import OperationalError
 from structlog import get_logger
 
 from common.messages import WorkHint
-from common.queues import CLASSIFY_TASK, QueueName
+from common.queues import QueueName
 
 log = get_logger(__name__)
 
@@ -20,13 +20,7 @@ class Hints:
         """Send hints for a queue. A broker that is away is logged: the sweeper sends again what is missing."""
         try:
             for _ in range(count):
-                self._app.send_task(
-                    CLASSIFY_TASK,
-                    kwargs=WorkHint(queue).to_kwargs(),
-                    queue=queue.value,
-                    ignore_result=True,
-                    retry=False,
-                )
+                self._app.send_task(**WorkHint(queue).to_call())
         except OperationalError as error:
             log.warning("hint_not_sent", queue=queue.value, reason=str(error))
 
