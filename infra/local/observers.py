@@ -98,7 +98,7 @@ def local_prometheus_configuration(shared: str, *, rules: Path, listeners: Mappi
 
 def _at_this_machine(job: Mapping[str, Any], listener: Listener) -> dict[str, Any]:
     kept = {name: value for name, value in job.items() if not name.endswith("_configs")}
-    return {**kept, "static_configs": [{"targets": [f"{listener.reachable}:{listener.port}"]}]}
+    return {**kept, "static_configs": [{"targets": [listener.address]}]}
 
 
 def _first_on_path(*names: str) -> Path | None:

@@ -8,6 +8,10 @@ from typing import Final
 OBSERVER: Final = ("nice", "-n", "10")
 
 
+# Under which address a program on this machine reaches a server that listens on every one.
+_REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  compared, not bound
+
+
 @dataclass(frozen=True)
 class Listener:
     """Where a part listens, and the variable that moves it."""
@@ -17,10 +21,15 @@ class Listener:
     variable: str
 
     @property
-    def reachable(self) -> str:
-        """Its host as a program on this machine writes it in an address."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104  compared
-        return f"[{host}]" if ":" in host else host
+    def reachable(self) -> tuple[str, int]:
+        """Host and port to connect to from this machine."""
+        return _REACHABLE.get(self.host, self.host), self.port
+
+    @property
+    def address(self) -> str:
+        """The same as a URL writes it: `127.0.0.1:5000`, `[::1]:5000`."""
+        host, port = self.reachable
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from infra.local.control import PartState
-from infra.local.part import Part
+from infra.local.part import Listener, Part
 
 _LOG_LINES = 12
 _LOG_TAIL_BYTES = 8192
@@ -59,20 +59,15 @@ def describe_part(name: str, state: PartState | None, *, log_dir: Path) -> str:
 def _is_up(part: Part, state: PartState | None) -> bool:
     if state is None or not state.up:
         return False
-    return part.listener is None or _listens(part.listener.host, part.listener.port)
+    return part.listener is None or _listens(part.listener)
 
 
-def _listens(host: str, port: int) -> bool:
+def _listens(listener: Listener) -> bool:
     try:
-        with socket.create_connection((reachable_host(host), port), timeout=1):
+        with socket.create_connection(listener.reachable, timeout=1):
             return True
     except OSError:
         return False
-
-
-def reachable_host(host: str) -> str:
-    """Say under which address a server on this machine is reached that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  compared, not bound
 
 
 def last_lines(log: Path) -> list[str]:

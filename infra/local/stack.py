@@ -13,7 +13,7 @@ from pathlib import Path
 from common.errors import ConfigurationError
 from common.settings import Settings
 from infra.local.observers import find_observers, local_prometheus_configuration
-from infra.local.part import Part
+from infra.local.part import Listener, Part
 from infra.local.parts import Programs, stack_parts, usable_cores
 from infra.local.processes import (
     MARK_VARIABLE,
@@ -23,7 +23,6 @@ from infra.local.processes import (
     stop_processes,
     wait_for_end,
 )
-from infra.local.readiness import reachable_host
 from infra.local.redis_server import find_redis_server, redis_configuration
 from infra.local.supervisor_config import socket_path, supervisor_configuration
 from infra.secret_file import read_or_make_secret
@@ -67,8 +66,7 @@ class Stack:
     @property
     def base_url(self) -> str:
         """Address of the page on this machine."""
-        host = reachable_host(self.settings.web_bind)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.settings.port}"
+        return f"http://{Listener(self.settings.web_bind, self.settings.port, 'PORT').address}"
 
     @property
     def owns_redis(self) -> bool:

@@ -56,8 +56,10 @@ def test_what_is_not_installed_is_not_missed() -> None:
 
 
 def test_a_web_that_listens_everywhere_is_scraped_on_loopback() -> None:
-    assert Listener("0.0.0.0", 5000, "PORT").reachable == "127.0.0.1"
-    assert Listener("::", 5000, "PORT").reachable == "[::1]"
+    assert Listener("0.0.0.0", 5000, "PORT").address == "127.0.0.1:5000"
+    assert Listener("::", 5000, "PORT").address == "[::1]:5000"
+    assert Listener("::", 5000, "PORT").reachable == ("::1", 5000)
+    assert Listener("10.0.0.7", 5000, "PORT").address == "10.0.0.7:5000"
 
 
 def test_observers_listen_on_loopback_and_stop_after_the_worker_before_redis() -> None:
