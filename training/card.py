@@ -43,7 +43,7 @@ def _splits(manifest: Manifest) -> str:
         "## Figures\n\n"
         "Split by group of near-identical photographs, never by image. `all` counts the augmented copies that the\n"
         "sources ship, `original` does not. In brackets 95 % intervals, by resampling groups. Temperature, abstention\n"
-        "and the rule for foreign images were fitted on validation; test was looked at once, for this card.\n\n"
+        "and the rule for foreign images were fitted on validation; of this version, test was looked at once.\n\n"
         f"{_table(head, rows)}\n\n"
         f"Temperature {manifest.temperature}; answered from a probability of {manifest.abstain_threshold} on.\n"
         "Calibration error: 15 bins of equal mass.\n\n"
@@ -99,7 +99,10 @@ def _foreign(manifest: Manifest) -> str:
         )
         for name, values in found["scores"].items()
     ]
-    intro = f"None of them was trained on. The rule that serves: {found['rule']}."
+    intro = (
+        f"None of them was trained on, but they chose the kind of rule: {found['rule']} serves. Its threshold\n"
+        "comes from dental validation photographs alone."
+    )
     return f"## Foreign images\n\n{intro}\n\n{_table(head, rows)}"
 
 
