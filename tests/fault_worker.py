@@ -8,6 +8,7 @@ from typing import Any
 
 import worker.serving
 from common.errors import DentiqError, InferenceError, ModelInvalidError
+from common.jobs.record import Outcome
 from common.settings import Settings
 from tests.faults import BREAKING, DAMAGED_VERSION, POISON
 from worker.celery_app import create_app
@@ -47,7 +48,7 @@ class FaultPredictor:
         if image == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(_SECONDS_PER_IMAGE)
-        return Prediction((image[0] / 100, 1 - image[0] / 100), "answered", 0.0, _SECONDS_PER_IMAGE)
+        return Prediction((image[0] / 100, 1 - image[0] / 100), Outcome.ANSWERED, 0.0, _SECONDS_PER_IMAGE)
 
 
 def _load(*_: Any, version: str, **__: Any) -> FaultPredictor:

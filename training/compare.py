@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.jobs.record import Outcome
 from common.model_store import ModelStore
 from training.bootstrap import interval
 from training.dataset import Dataset, read_dataset
@@ -13,7 +14,7 @@ from training.measure import f1_scores
 from training.plan import FitPlan
 from training.progress import track
 from training.split import assign_splits
-from worker.inference.prediction import ANSWERED, Prediction
+from worker.inference.prediction import Prediction
 from worker.inference.predictor import Predictor, load_predictor
 
 
@@ -83,7 +84,7 @@ def _answers(predictor: Predictor, dataset: Dataset, split: str) -> tuple[NDArra
         (result,) = predictor.predict([(dataset.root / sample.file).read_bytes()])
         if isinstance(result, Prediction):
             guesses.append(index_of.get(predictor.labels[int(np.argmax(result.probabilities))], unknown))
-            answered.append(result.outcome == ANSWERED)
+            answered.append(result.outcome is Outcome.ANSWERED)
         else:
             guesses.append(unknown)
             answered.append(False)

@@ -8,7 +8,7 @@ from typing import Protocol
 from structlog import get_logger
 
 from common.errors import DentiqError, InferenceError, JobError
-from common.jobs.record import Claim, Failure, Outcome, Success
+from common.jobs.record import Claim, Failure, Success
 from common.jobs.store import JobStore
 from common.storage import Storage, image_key
 from worker.inference.prediction import Prediction
@@ -144,7 +144,7 @@ class ChunkWork:
         return Success(
             claim,
             self._predictor.version,
-            Outcome(prediction.outcome),
+            prediction.outcome,
             self._predictor.labels[best],
             probabilities,
             decode_seconds=prediction.decode_seconds,

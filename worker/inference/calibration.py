@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from common.jobs.record import Outcome
 from common.manifest import Manifest
-from worker.inference.prediction import ANSWERED, NOT_DENTAL, UNCERTAIN
 from worker.inference.runtime import Floats
 
 
@@ -23,7 +23,7 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
     return rows
 
 
-def outcome(row: Floats, manifest: Manifest, *, foreignness: float | None) -> str:
+def outcome(row: Floats, manifest: Manifest, *, foreignness: float | None) -> Outcome:
     """Say what the answer is worth.
 
     Args:
@@ -32,7 +32,7 @@ def outcome(row: Floats, manifest: Manifest, *, foreignness: float | None) -> st
         foreignness: Score of the out-of-distribution rule; None where the version has none.
     """
     if manifest.ood_rule is not None and foreignness is not None and foreignness > manifest.ood_rule.threshold:
-        return NOT_DENTAL
+        return Outcome.NOT_DENTAL
     if manifest.abstain_threshold is not None and float(row.max()) < manifest.abstain_threshold:
-        return UNCERTAIN
-    return ANSWERED
+        return Outcome.UNCERTAIN
+    return Outcome.ANSWERED

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-ANSWERED = "answered"
-UNCERTAIN = "uncertain"
-NOT_DENTAL = "not_dental"
+from common.jobs.record import Outcome
 
 
 @dataclass(frozen=True)
@@ -13,12 +11,12 @@ class Prediction:
 
     Attributes:
         probabilities: Calibrated, in label order; they sum to one.
-        outcome: `answered`, `uncertain` (the best label is not likely enough) or `not_dental`.
+        outcome: `UNCERTAIN` means that the best label is not likely enough.
         decode_seconds: Time to decode and preprocess this image.
         inference_seconds: This image's share of the forward pass.
     """
 
     probabilities: tuple[float, ...]
-    outcome: str
+    outcome: Outcome
     decode_seconds: float
     inference_seconds: float

@@ -7,6 +7,7 @@ import numpy as np
 
 from common.errors import DentiqError, InferenceError, ModelInvalidError
 from common.images import ImageLimits
+from common.jobs.record import Outcome
 from common.manifest import Manifest
 from common.model_store import ModelStore
 from worker.inference import calibration, devices
@@ -100,7 +101,7 @@ class Predictor:
         """
         return calibration.probabilities(self._forward(batch).logits, self.manifest.temperature)
 
-    def judge(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], str]]:
+    def judge(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], Outcome]]:
         """Compute calibrated probabilities and outcome of inputs made by `decode`.
 
         Raises:
@@ -136,7 +137,7 @@ class Predictor:
         index = int(self.infer([single])[0].argmax()) if label is None else self.labels.index(label)
         return overlay(data, evidence[index], self.manifest.preprocessing, max_edge=max_edge, limits=self._limits)
 
-    def judge_each(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], str] | InferenceError]:
+    def judge_each(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], Outcome] | InferenceError]:
         """Judge inputs together; if that fails, one by one, so that only the culprits fail."""
         if not batch:
             return []
@@ -168,7 +169,7 @@ class Predictor:
                 f"({self.runtime_name} on {self.device_name} may differ by {self._runtime.tolerance})."
             )
 
-    def _judge_alone(self, single: Floats) -> tuple[tuple[float, ...], str] | InferenceError:
+    def _judge_alone(self, single: Floats) -> tuple[tuple[float, ...], Outcome] | InferenceError:
         try:
             return self.judge([single])[0]
         except InferenceError as error:

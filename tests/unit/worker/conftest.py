@@ -8,7 +8,7 @@ import redis
 
 from common.errors import DentiqError, ImageTruncatedError, InferenceError
 from common.jobs.batches import BatchStore
-from common.jobs.record import NewJob, new_job_id
+from common.jobs.record import NewJob, Outcome, new_job_id
 from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
@@ -44,7 +44,7 @@ class FakePredictor:
         if image == b"bug":
             raise ZeroDivisionError
         caries = image[0] / 100
-        return Prediction((caries, 1 - caries), "answered", decode_seconds=0.001, inference_seconds=0.002)
+        return Prediction((caries, 1 - caries), Outcome.ANSWERED, decode_seconds=0.001, inference_seconds=0.002)
 
 
 class Bench:
