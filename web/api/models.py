@@ -1,6 +1,7 @@
 """The model versions of the API: what the model store holds and what workers serve."""
 
 from datetime import datetime
+from hashlib import sha256
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -33,7 +34,7 @@ class ModelDocument(BaseModel):
 class WorkerDocument(BaseModel):
     """One live worker process."""
 
-    name: str
+    name: str = Field(description="Tells it from the others; it says nothing of the machine")
     model_version: str
     runtime: str
     device: str
@@ -53,11 +54,16 @@ def list_models() -> Response:
     document = ModelsDocument(
         models=_versions(services().models, alive),
         workers=[
-            WorkerDocument(name=w.name, model_version=w.model_version, runtime=w.runtime, device=w.device)
+            WorkerDocument(name=_anonymous(w.name), model_version=w.model_version, runtime=w.runtime, device=w.device)
             for w in alive
         ],
     )
     return Response(document.model_dump_json(), content_type=JSON)
+
+
+def _anonymous(worker: str) -> str:
+    # A worker calls itself by its host and process number, which strangers need not know.
+    return sha256(worker.encode()).hexdigest()[:12]
 
 
 def _versions(store: ModelStore, alive: list[WorkerInfo]) -> list[ModelDocument]:

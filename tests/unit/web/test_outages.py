@@ -3,6 +3,7 @@
 import errno
 import io
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -58,6 +59,24 @@ def test_with_redis_down_readiness_is_red_and_health_green(cut_off: Settings) ->
     assert (response.status_code, response.get_json()["code"]) == (503, "not_ready")
     assert "Redis does not answer" in response.get_json()["missing"][0]
     assert "dentiq_job_store_up 0.0" in client.get("/metrics").get_data(as_text=True)
+
+
+def test_no_answer_of_an_outage_names_hosts_ports_or_folders(
+    cut_off: Settings, settings: Settings, worker: FakeWorker, make_image: MakeImage
+) -> None:
+    broken = settings.data_dir / "storage"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("a file where the folder should be")
+    internals = [urlsplit(cut_off.redis_url.get_secret_value()).netloc, "127.0.0.1", str(settings.data_dir), "Errno"]
+    for own in (cut_off, settings):
+        client = create_app(own).test_client()
+        answers = [client.get(path) for path in ("/readyz", "/jobs/x", "/api/v1/jobs/x", "/api/v1/models")]
+        answers += [
+            client.post("/", data={"image": (io.BytesIO(make_image()), "a.jpg")}),
+            Api(client).submit(make_image()),
+        ]
+        told = "\n".join(answer.get_data(as_text=True) for answer in answers)
+        assert [word for word in internals if word in told] == []
 
 
 def test_redis_that_comes_back_is_used_without_a_restart(
