@@ -77,11 +77,11 @@ def reproduce_stored(job_id: str, settings: Settings) -> Reproduction:
         JobNotFoundError: There is no such job, or it has no answer.
         DentiqError: The job store, the storage or the model version cannot be read.
     """
-    client = connect(
+    with connect(
         settings.effective_job_store_url,
         timeout_seconds=settings.redis_timeout_seconds,
         max_connections=settings.redis_max_connections,
-    )
-    job = JobStore(client).get(job_id)
+    ) as client:
+        job = JobStore(client).get(job_id)
     data = Storage(settings.effective_storage_url, fsync=False).get(image_key(job_id))
     return reproduce(job, data, ModelStore(settings.model_store_dir), limits=settings.image_limits)
