@@ -43,18 +43,18 @@ class FitPlan:
     weights: str = "package"
     input_size: int = 224
     seed: int = 17
-    epochs: int = 8
+    epochs: int = 6
     epoch_images: int = 1400
     batch_size: int = 32
-    head_start: HeadStart = "probe"
-    head_rate: float = 1e-3
-    rate_decay: float = 0.8
+    head_start: HeadStart = "random"
+    head_rate: float = 2e-3
+    rate_decay: float = 0.75
     frozen_share: float = 0.4
     adapt_statistics: bool = False
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     multi_label: MultiLabel = "soft"
-    mix: float = 0.4
+    mix: float = 0.0
     average_decay: float = 0.98
     augmentation: Augmentation = field(default_factory=Augmentation)
 
