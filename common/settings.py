@@ -74,6 +74,11 @@ class Settings(BaseModel):
     web_threads: int = Field(16, ge=1, description="Threads of each web process; a long poll holds one")
     max_wait_seconds: float = Field(20.0, ge=0, le=60, description="Longest long poll that is honoured")
 
+    # Addresses that the system page links to; empty: no link
+    flower_url: str = Field("", pattern="^(https?://.*)?$", description="Address of Flower for people's browsers")
+    prometheus_url: str = Field("", pattern="^(https?://.*)?$", description="Address of Prometheus, likewise")
+    grafana_url: str = Field("", pattern="^(https?://.*)?$", description="Address of Grafana, likewise")
+
     # The local stack (`make run`); elsewhere these parts have addresses of their own
     local_redis_port: int = Field(6379, ge=1, le=65535, description="Port of the Redis that the local stack starts")
     flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower")

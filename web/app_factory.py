@@ -15,6 +15,7 @@ from web.api.models import models
 from web.i18n import register_languages
 from web.pages.language import language
 from web.pages.results import results
+from web.pages.system import system
 from web.pages.uploads import uploads
 from web.problems import Problem, parameters_invalid, register_error_handlers
 from web.representation import DISCLAIMER
@@ -55,6 +56,6 @@ def create_app(settings: Settings) -> OpenAPI:
     register_languages(app)
     for api in (jobs, batches, models, health):
         app.register_api(api)
-    for pages in (docs, uploads, results, language):
+    for pages in (docs, uploads, results, system, language):
         app.register_blueprint(pages)
     return app

@@ -168,7 +168,10 @@ def child_environment(stack: Stack, environ: Mapping[str, str]) -> dict[str, str
         "REDIS_ADDR": settings.redis_url.get_secret_value(),
         "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{read_or_make_secret(flower_password_file(stack.data_dir))}",
         "PYTHONUNBUFFERED": "1",
+        "DENTIQ_FLOWER_URL": settings.flower_url or f"http://127.0.0.1:{settings.flower_port}/",
     }
+    if stack.has("prometheus") and not settings.prometheus_url:
+        decided["DENTIQ_PROMETHEUS_URL"] = f"http://127.0.0.1:{settings.prometheus_port}/"
     if stack.owns_redis:
         url = f"redis://127.0.0.1:{settings.local_redis_port}/0"
         decided |= {"DENTIQ_REDIS_URL": url, "CE_BROKER_URL": url, "REDIS_ADDR": url}

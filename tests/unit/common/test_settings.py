@@ -76,3 +76,9 @@ def test_the_job_store_takes_the_next_database_of_the_same_redis(broker: str, jo
 def test_the_job_store_may_have_a_redis_of_its_own() -> None:
     settings = Settings.from_env({"DENTIQ_JOB_STORE_URL": "redis://other/7"})
     assert settings.effective_job_store_url == "redis://other/7"
+
+
+def test_only_web_addresses_become_links() -> None:
+    with pytest.raises(ConfigurationError, match="DENTIQ_FLOWER_URL"):
+        Settings.from_env({"DENTIQ_FLOWER_URL": "javascript:alert(1)"})
+    assert Settings.from_env({"DENTIQ_FLOWER_URL": "https://flower.example/"}).flower_url
