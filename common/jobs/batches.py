@@ -92,18 +92,21 @@ class BatchStore:
 
     def create(
         self, batch_id: str, *, name: str, life_seconds: float, idempotency: IdempotencyKey | None = None
-    ) -> str:
-        """Make an empty batch; return its id, or the first one's when the request is a repetition.
+    ) -> Batch:
+        """Make an empty batch; a repetition gives the first request's batch, as it stands.
 
         Raises:
             IdempotencyConflictError: The key was used with another body.
         """
         with redis_errors_translated():
-            verdict, made_id = self._scripts.call(
+            verdict, made_id, now = self._scripts.call(
                 "create_batch", *codec.encode_idempotency(idempotency), batch_id, name, int(life_seconds)
             )
         raise_refusal(verdict)
-        return str(made_id)
+        if verdict == "replayed":
+            return self.get(made_id)
+        # Not read back: were Redis to go now, the sender would hear that nothing was made.
+        return _read_batch(made_id, {"name": name, "state": BatchState.OPEN.value}, codec.decode_instant(now))
 
     def get(self, batch_id: str) -> Batch:
         """Read a batch, in one step whatever its size.
@@ -116,18 +119,7 @@ class BatchStore:
         created_at = codec.decode_optional_instant(record.get("created"))
         if created_at is None:
             raise BatchNotFoundError(f"There is no batch {batch_id!r}: it never was, was erased, or is past retention.")
-        return Batch(
-            id=batch_id,
-            name=record["name"],
-            state=BatchState(record["state"]),
-            created_at=created_at,
-            total=int(record.get("total", 0)),
-            counts={status: int(record.get(status.value, 0)) for status in JobStatus},
-            labels=_counts_under(_LABEL, record),
-            outcomes=_counts_under(_OUTCOME, record),
-            started_at=codec.decode_optional_instant(record.get("started")),
-            latest_at=codec.decode_optional_instant(record.get("latest")),
-        )
+        return _read_batch(batch_id, record, created_at)
 
     def job_ids(self, batch_id: str, *, first: int, count: int) -> list[str]:
         """List a part of a batch's job ids, in the order of submission."""
@@ -162,3 +154,18 @@ class BatchStore:
 
 def _counts_under(prefix: str, record: Mapping[str, str]) -> dict[str, int]:
     return {name.removeprefix(prefix): int(count) for name, count in record.items() if name.startswith(prefix)}
+
+
+def _read_batch(batch_id: str, record: Mapping[str, str], created_at: datetime) -> Batch:
+    return Batch(
+        id=batch_id,
+        name=record["name"],
+        state=BatchState(record["state"]),
+        created_at=created_at,
+        total=int(record.get("total", 0)),
+        counts={status: int(record.get(status.value, 0)) for status in JobStatus},
+        labels=_counts_under(_LABEL, record),
+        outcomes=_counts_under(_OUTCOME, record),
+        started_at=codec.decode_optional_instant(record.get("started")),
+        latest_at=codec.decode_optional_instant(record.get("latest")),
+    )

@@ -119,10 +119,11 @@ def make(header: IdempotencyHeader, body: NewBatchDocument) -> Response:
     found = services()
     name = clean_filename(body.name, fallback="")
     idempotency = _idempotency(header.idempotency_key, name, found)
-    batch_id = found.batches.create(
-        new_job_id(), name=name, life_seconds=found.settings.batch_life_seconds, idempotency=idempotency
+    document = batch_document(
+        found.batches.create(
+            new_job_id(), name=name, life_seconds=found.settings.batch_life_seconds, idempotency=idempotency
+        )
     )
-    document = batch_document(found.batches.get(batch_id))
     response = Response(document.model_dump_json(), status=201, content_type=JSON)
     response.headers["Location"] = document.links.self
     return response

@@ -11,7 +11,7 @@ from common.queues import QueueName
 
 @pytest.fixture
 def batch(batches) -> str:
-    return batches.create("b", name="Monday", life_seconds=3600)
+    return batches.create("b", name="Monday", life_seconds=3600).id
 
 
 def test_a_new_batch_is_empty_and_open(batches, batch: str) -> None:
@@ -21,10 +21,14 @@ def test_a_new_batch_is_empty_and_open(batches, batch: str) -> None:
     assert made.seconds_left == 0
 
 
+def test_a_batch_is_answered_as_it_is_stored(batches) -> None:
+    assert batches.create("b", name="Monday", life_seconds=60) == batches.get("b")
+
+
 def test_a_repeated_request_makes_one_batch(batches) -> None:
     key = IdempotencyKey("k", "digest")
-    assert batches.create("first", name="x", life_seconds=60, idempotency=key) == "first"
-    assert batches.create("second", name="x", life_seconds=60, idempotency=key) == "first"
+    assert batches.create("first", name="x", life_seconds=60, idempotency=key).id == "first"
+    assert batches.create("second", name="x", life_seconds=60, idempotency=key).id == "first"
     with pytest.raises(BatchNotFoundError):
         batches.get("second")
 
