@@ -7,6 +7,7 @@ with Dentiq("http://127.0.0.1:5000") as dentiq:
     print(job.best)
 """
 
+from client.batch_records import AcceptedImage, Addition, Batch, JobPage, RejectedImage
 from client.dentiq import Dentiq
 from client.errors import (
     DentiqClientError,
@@ -19,11 +20,16 @@ from client.records import Job, Model, Prediction
 from client.retries import RequestRetries
 
 __all__ = [
+    "AcceptedImage",
+    "Addition",
+    "Batch",
     "Dentiq",
     "DentiqClientError",
     "Job",
+    "JobPage",
     "Model",
     "Prediction",
+    "RejectedImage",
     "RequestRefusedError",
     "RequestRetries",
     "ServerUnreachableError",

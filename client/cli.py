@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from client.dentiq import DEFAULT_SERVER, Dentiq
+from client.connection import DEFAULT_SERVER
+from client.dentiq import Dentiq
 from client.errors import DentiqClientError, RequestRefusedError, StillRunningError
 from client.filenames import readable
 from client.report import Submission, show_job, show_models, show_submissions

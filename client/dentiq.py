@@ -1,32 +1,31 @@
-"""The client of a dentiq server: submit an image, follow its job, list the models."""
+"""The client of a dentiq server: submit an image, follow its job, fill a batch, list the models."""
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from client.errors import (
-    DentiqClientError,
-    RequestRefusedError,
-    ServerUnreachableError,
-    StillRunningError,
-    UnexpectedAnswerError,
-)
+from client.batch_records import Addition, Batch, JobPage
+from client.connection import DEFAULT_SERVER, Connection, content
+from client.errors import StillRunningError
 from client.filenames import readable
 from client.records import Job, Model
-from client.retries import RETRIED_STATUSES, RequestRetries
-
-DEFAULT_SERVER = "http://127.0.0.1:5000"
+from client.retries import RequestRetries
 
 # The server's own limit for a long poll; a higher wish would be refused.
 _LONGEST_POLL_SECONDS = 20.0
 # Pauses between questions to a server that does not hold them: quick at first, then gentle.
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
+# The server decodes each image of a portion before it answers.
+_ADDITION_TIMEOUT_SECONDS = 120.0
+# What the server gives at most in one page.
+_PAGE = 500
+
+_BATCHES = "/api/v1/batches"
 
 
 class Dentiq:
@@ -49,15 +48,10 @@ class Dentiq:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._server = server.rstrip("/")
-        self._retries = retries or RequestRetries()
         self._sleep = sleep
-        self._has_answered = False
         self._timeout_seconds = timeout_seconds
-        self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
-            transport=transport,
-            headers={"Accept": "application/json"},
+        self._connection = Connection(
+            server, timeout_seconds=timeout_seconds, retries=retries, transport=transport, sleep=sleep
         )
 
     def __enter__(self) -> "Dentiq":
@@ -70,7 +64,7 @@ class Dentiq:
 
     def close(self) -> None:
         """Close its connections."""
-        self._http.close()
+        self._connection.close()
 
     def submit(self, image: bytes, *, filename: str, idempotency_key: str | None = None) -> Job:
         """Submit one image; when this returns, the server has made the job durable.
@@ -86,13 +80,13 @@ class Dentiq:
             ServerUnreachableError: The server does not answer, after all tries.
             UnexpectedAnswerError: The answer is not dentiq's.
         """
-        answer = self._ask(
+        answer = self._connection.ask(
             "POST",
             "/api/v1/jobs",
             files={"image": (readable(filename), image)},
             headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
         )
-        return Job.from_answer(_content(answer))
+        return Job.from_answer(content(answer))
 
     def job(self, job_id: str, *, wait_seconds: float = 0.0) -> Job:
         """Read a job, at once or as soon as it is finished.
@@ -106,7 +100,7 @@ class Dentiq:
             ServerUnreachableError: The server does not answer, after all tries.
             UnexpectedAnswerError: The answer is not dentiq's.
         """
-        return Job.from_answer(_content(self._ask_for_job(job_id, wait_seconds=wait_seconds)))
+        return Job.from_answer(content(self._ask_for_job(job_id, wait_seconds=wait_seconds)))
 
     def wait(self, job_id: str, *, timeout_seconds: float = 300.0) -> Job:
         """Follow a job until it is finished.
@@ -123,7 +117,7 @@ class Dentiq:
             asked = time.monotonic()
             wish = min(max(end - asked, 0.0), _LONGEST_POLL_SECONDS)
             answer = self._ask_for_job(job_id, wait_seconds=wish)
-            job = Job.from_answer(_content(answer))
+            job = Job.from_answer(content(answer))
             if job.finished:
                 return job
             now = time.monotonic()
@@ -141,79 +135,80 @@ class Dentiq:
             ServerUnreachableError: The server does not answer, after all tries.
             UnexpectedAnswerError: The answer is not dentiq's.
         """
-        return Model.list_from_answer(_content(self._ask("GET", "/api/v1/models")))
+        return Model.list_from_answer(content(self._connection.ask("GET", "/api/v1/models")))
+
+    def create_batch(self, *, name: str = "", idempotency_key: str | None = None) -> Batch:
+        """Make an empty batch.
+
+        Args:
+            name: Shown to people; at most 255 characters.
+            idempotency_key: Names this request: the same key again finds the batch instead of making another.
+
+        Raises:
+            RequestRefusedError: The name is not acceptable.
+            ServerUnreachableError: The server does not answer, after all tries.
+            UnexpectedAnswerError: The answer is not dentiq's.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        answer = self._connection.ask("POST", _BATCHES, json={"name": readable(name)[:255]}, headers=headers)
+        return Batch.from_answer(content(answer))
+
+    def add_images(
+        self, batch_id: str, files: Sequence[tuple[str, bytes]], *, idempotency_key: str | None = None
+    ) -> Addition:
+        """Add images to a batch; when this returns, the jobs of those accepted are durable.
+
+        Args:
+            batch_id: The batch.
+            files: Names and bytes, at most 64.
+            idempotency_key: Names this addition: the same key with the same files finds the jobs instead of making
+                others. The retries of one call share a key in any case.
+
+        Raises:
+            RequestRefusedError: The batch takes no images, or the request is not acceptable as a whole.
+            ServerUnreachableError: The server does not answer, after all tries.
+            UnexpectedAnswerError: The answer is not dentiq's.
+        """
+        answer = self._connection.ask(
+            "POST",
+            f"{_address(batch_id)}/images",
+            files=[("images", (readable(name), data)) for name, data in files],
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            timeout=max(self._timeout_seconds, _ADDITION_TIMEOUT_SECONDS),
+        )
+        return Addition.from_answer(content(answer))
+
+    def batch(self, batch_id: str) -> Batch:
+        """Read a batch's counts, rate and time left; raises as `job` does."""
+        return Batch.from_answer(content(self._connection.ask("GET", _address(batch_id))))
+
+    def batch_job_page(self, batch_id: str, *, cursor: int = 0, limit: int = _PAGE) -> JobPage:
+        """Read a part of a batch's jobs, in the order of submission; raises as `job` does."""
+        params = {"cursor": cursor, "limit": limit}
+        return JobPage.from_answer(content(self._connection.ask("GET", f"{_address(batch_id)}/jobs", params=params)))
+
+    def batch_jobs(self, batch_id: str) -> Iterator[Job]:
+        """Go through all jobs of a batch, a page in memory at a time; raises as `job` does."""
+        cursor: int | None = 0
+        while cursor is not None:
+            page = self.batch_job_page(batch_id, cursor=cursor)
+            yield from page.jobs
+            cursor = page.next_cursor
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Cancel what has not ended; results so far stay. Raises as `job` does."""
+        return Batch.from_answer(content(self._connection.ask("POST", f"{_address(batch_id)}/cancel")))
+
+    def erase_batch(self, batch_id: str) -> None:
+        """Cancel what has not ended and erase the batch, its jobs and their images; raises as `job` does."""
+        self._connection.ask("DELETE", _address(batch_id))
 
     def _ask_for_job(self, job_id: str, *, wait_seconds: float) -> httpx.Response:
         params = {"wait": f"{wait_seconds:g}"} if wait_seconds > 0 else {}
         timeout = self._timeout_seconds + wait_seconds
         path = f"/api/v1/jobs/{quote(job_id, safe='')}"
-        return self._ask("GET", path, params=params, timeout=timeout)
-
-    def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Send a request until it is answered; raise what the answer means if it is no success."""
-        failed = 0
-        while True:
-            answer, reason = self._try(method, path, arguments)
-            if answer is not None and answer.status_code not in RETRIED_STATUSES:
-                if answer.is_success:
-                    return answer
-                raise _refusal(answer)
-            failed += 1
-            limit = self._retries.attempts if self._has_answered else self._retries.first_attempts
-            if failed >= limit:
-                raise ServerUnreachableError(f"{self._server} {reason} ({failed} tries).")
-            retry_after = answer.headers.get("Retry-After") if answer is not None else None
-            self._sleep(self._retries.pause_seconds(failed, retry_after=retry_after))
-
-    def _try(self, method: str, path: str, arguments: dict[str, Any]) -> tuple[httpx.Response | None, str]:
-        """Send a request once; the answer, or None, and what to say if that was the last try."""
-        try:
-            answer = self._http.request(method, f"{self._server}{path}", **arguments)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise ServerUnreachableError(
-                f"{self._server!r} is no address of a server; one looks like {DEFAULT_SERVER}."
-            ) from error
-        except httpx.TransportError as error:
-            return None, f"does not answer: {str(error) or type(error).__name__}"
-        except httpx.HTTPError as error:
-            raise UnexpectedAnswerError(f"The answer of {self._server} cannot be read: {error}") from error
-        self._has_answered = True
-        return answer, f"cannot serve: {_detail(answer)}" if answer.is_error else ""
+        return self._connection.ask("GET", path, params=params, timeout=timeout)
 
 
-def _content(answer: httpx.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError as error:
-        raise _stranger(answer) from error
-
-
-def _refusal(answer: httpx.Response) -> DentiqClientError:
-    # A proxy refuses too large a file by itself, before dentiq sees it.
-    if "code" not in _problem(answer) and answer.status_code != 413:
-        return _stranger(answer)
-    problem = _problem(answer)
-    return RequestRefusedError(
-        status=answer.status_code,
-        code=problem.get("code", f"http_{answer.status_code}"),
-        title=problem.get("title", answer.reason_phrase),
-        detail=_detail(answer),
-    )
-
-
-def _problem(answer: httpx.Response) -> dict[str, str]:
-    """Read a problem+json; empty for another body."""
-    try:
-        content = answer.json()
-    except ValueError:
-        return {}
-    return {name: str(value) for name, value in content.items()} if isinstance(content, dict) else {}
-
-
-def _detail(answer: httpx.Response) -> str:
-    return _problem(answer).get("detail") or f"it answers {answer.status_code} {answer.reason_phrase}"
-
-
-def _stranger(answer: httpx.Response) -> UnexpectedAnswerError:
-    address = answer.url.copy_with(path="/", query=None)
-    return UnexpectedAnswerError(f"{address} answers {answer.status_code}, but not as dentiq does. Is it the address?")
+def _address(batch_id: str) -> str:
+    return f"{_BATCHES}/{quote(batch_id, safe='')}"
