@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from client.batch_command import COULD_NOT_RUN, SOME_FAILED, run_batch
 from client.connection import DEFAULT_SERVER
 from client.dentiq import Dentiq
 from client.errors import DentiqClientError, RequestRefusedError, StillRunningError
 from client.filenames import readable
+from client.folder.run import Plan
 from client.report import Submission, show_job, show_models, show_submissions
-
-SOME_FAILED = 1
-COULD_NOT_RUN = 2
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -91,6 +90,30 @@ def _wait_for(dentiq: Dentiq, submission: Submission, *, deadline: float) -> Sub
     except RequestRefusedError as error:
         return Submission(submission.file, submission.job, error.code, error.detail)
     return Submission(submission.file, job, job.error_code, job.error_message)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Table to write: JSON lines if it ends with .json or .jsonl, else CSV.",
+)
+@click.option("--name", help="Name of the batch, for people; by default the folder's.")
+@click.option("--watch", is_flag=True, help="Go on looking for new files until Ctrl-C.")
+@click.option("--restart", is_flag=True, help="Forget an unfinished run, replace the table, send everything anew.")
+@_shared_options
+def batch(  # noqa: PLR0913  one argument an option
+    folder: Path, *, out: Path, name: str | None, watch: bool, restart: bool, server: str, as_json: bool
+) -> int:
+    """Classify all images of FOLDER and write a row for each.
+
+    The same command goes on where an interrupted one stopped, and sends no image twice. --json prints a summary for
+    programs. Exit status: 0 all succeeded, 1 some failed or were rejected, 2 it could not run, 130 after Ctrl-C.
+    """
+    plan = Plan(folder, out, folder.resolve().name if name is None else name, watch=watch)
+    return run_batch(plan, server=server, as_json=as_json, restart=restart)
 
 
 @cli.command()

@@ -42,6 +42,7 @@ class FakeBatchServer:
         self.refusals: dict[str, tuple[int, str]] = {}
         self.most_images = 64
         self.finishes = True
+        self.next_id = 1
         self.on_request: Callable[[httpx.Request], None] = lambda _: None
         self._lock = Lock()
 
@@ -119,7 +120,8 @@ class FakeBatchServer:
         return self.keys[key][1] if self.keys[key][0] == body else None
 
     def _job(self, name: str, data: bytes) -> str:
-        job_id = f"j{len(self.jobs) + 1}"
+        job_id = f"j{self.next_id}"
+        self.next_id += 1
         job: dict[str, Any] = {"id": job_id, "filename": name, "status": "queued"}
         self.jobs.append(job)
         if self.finishes:
