@@ -30,7 +30,7 @@ from infra.local.stack import (
     start_supervisor,
     stop_supervisor,
 )
-from infra.local.watch import Announcer, describe_addresses
+from infra.local.watch import Announcer, describe_addresses, describe_death
 
 # A start takes about 5 s; what is not up after this long needs a person.
 _READY_DEADLINE_SECONDS = 45.0
@@ -93,7 +93,7 @@ def _supervise(stack: Stack, variables: Mapping[str, str]) -> int:
     try:
         _watch(stack, supervisor, stopping)
         died = supervisor.poll() is not None
-        click.echo("The supervisor died; stopping the rest." if died else "Stopping: work under way ends first ...")
+        click.echo(describe_death(stack) if died else "Stopping: work under way ends first ...")
     finally:
         stop_supervisor(stack, supervisor)
     click.echo("Stopped.")

@@ -32,6 +32,8 @@ _EXPORTER_PYTHON = Path(".venv-exporter") / "bin" / "python"
 # What the supervisor needs beside the parts' own times to notice each end, about a second a part.
 _SUPERVISOR_SECONDS = 15
 _GRACE_SECONDS = 10
+# Logs, records and the configuration of a start fit into this.
+_LEAST_ROOM_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,24 @@ def plan_stack(settings: Settings, *, working_folder: Path) -> Stack:
     return Stack(settings=absolute, parts=tuple(parts), working_folder=working_folder)
 
 
+def _require_room(folder: Path) -> None:
+    """Find out that a folder can be written, before a part of the stack meets that it cannot.
+
+    Raises:
+        ConfigurationError: It cannot be made, or its disk is full.
+    """
+    probe = folder / "probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(_LEAST_ROOM_BYTES))
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"The data folder {folder.parent} cannot be used ({error.strerror}). Make room there, or name another "
+            "folder by DENTIQ_DATA_DIR."
+        ) from error
+
+
 @contextmanager
 def exclusive(data_dir: Path) -> Iterator[None]:
     """Hold a data folder for one launcher; the system gives it free when the process ends, however it ends.
@@ -103,7 +123,7 @@ def exclusive(data_dir: Path) -> Iterator[None]:
         ConfigurationError: Another launcher holds it.
     """
     run = data_dir / "run"
-    run.mkdir(parents=True, exist_ok=True)
+    _require_room(run)
     with (run / "lock").open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """What the person at the terminal is told while the stack runs."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,9 @@ from infra.local.stack import FLOWER_USER, Stack, flower_password_file
 # After this many starts in a row the log says more than another line about a start, and after that nothing new.
 _STARTS_TO_TELL = 3
 _STABLE_SECONDS = 30
+
+# Below this a log line or a record of Redis may not fit any more.
+_LEAST_FREE_BYTES = 1024 * 1024
 
 
 class Announcer:
@@ -76,3 +80,14 @@ def describe_addresses(stack: Stack, *, seconds: float) -> str:
     }
     lines = [f"  {name:16} {address}" for name, address in rows.items()]
     return "\n".join([f"dentiq is ready after {seconds:.1f} s.", *lines, "Ctrl-C or `make stop` stops it."])
+
+
+def describe_death(stack: Stack) -> str:
+    """Say that the supervisor is gone, and whether a full disk is why: it cannot live without its logs."""
+    free = shutil.disk_usage(stack.data_dir).free
+    if free < _LEAST_FREE_BYTES:
+        return (
+            f"The supervisor died, for the disk of {stack.data_dir} is full ({free} bytes free); stopping the rest. "
+            "Make room and start again: accepted jobs are kept."
+        )
+    return f"The supervisor died; stopping the rest. Its last words are in {stack.log_dir / 'supervisord.out'}."
