@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import redis
 from celery.beat import ScheduleEntry, Scheduler
 from kombu.exceptions import OperationalError
 from structlog import get_logger
@@ -21,9 +22,10 @@ class BoundedScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no type
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         """Send an entry's message unless enough of them wait. A broker that is away is logged; beat tries again."""
+        # The channel raises what redis-py raises: loading, refused, reset; all of it passes.
         try:
             waiting = producer.channel.queue_declare(entry.options["queue"]).message_count
-        except (OperationalError, OSError) as error:
+        except (OperationalError, OSError, redis.RedisError) as error:
             log.warning("schedule_interrupted", entry=entry.name, reason=str(error))
             return
         if waiting < _MOST_WAITING:

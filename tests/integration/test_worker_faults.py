@@ -88,3 +88,11 @@ def test_sweeps_do_not_pile_up_while_no_worker_runs(bench) -> None:
     looks = bench.looks_of_beat()
     wait_until(lambda: bench.looks_of_beat() > looks + 5, what="more ticks of beat")
     assert bench.broker.llen("maintenance") == 2
+
+
+def test_beat_outlives_a_redis_that_is_killed(bench) -> None:
+    wait_until(lambda: bench.broker.info("commandstats").get("cmdstat_llen"), what="beat at work")
+    bench.redis_server.kill()
+    bench.redis_server.start()
+    bench.assert_each_succeeded_once(bench.submit(bytes([90])))
+    assert bench.beat.poll() is None
