@@ -38,7 +38,7 @@ class Settings(BaseModel):
     redis_max_connections: int = Field(64, ge=4, description="Most connections of one process to the job store")
 
     # What is accepted
-    max_upload_bytes: int = Field(20 * 1024 * 1024, ge=1024, description="Most bytes of one image")
+    max_upload_bytes: int = Field(20_000_000, ge=1024, description="Most bytes of one image")
     max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels of one image, before any scaling")
     min_image_edge: int = Field(32, ge=1, description="Fewest pixels along the shorter edge")
     max_form_parts: int = Field(100, ge=1, le=1000, description="Most parts of one multipart form")

@@ -68,7 +68,7 @@ def problem_response(fault: Fault, **extra: Any) -> Response:
 def parameters_invalid(error: ValidationError) -> Response:
     """Answer a request whose path, query or headers do not fit their description."""
     sentences = [
-        f"{'.'.join(map(str, fault['loc']))} is {str(fault['input'])[:80]!r}: {fault['msg']}."
+        f"{'.'.join(map(str, fault['loc'])) or 'The JSON body'} is {str(fault['input'])[:80]!r}: {fault['msg']}."
         for fault in error.errors(include_url=False, include_context=False)
     ]
     kind = InvalidRequestError

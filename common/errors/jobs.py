@@ -14,6 +14,7 @@ class StoredImageMissingError(JobError):
     """The accepted image is gone from the storage."""
 
     code = "stored_image_missing"
+    http_status = 404
     title = "Stored image missing"
 
 
