@@ -1,16 +1,38 @@
 """The job store as Prometheus sees it: read at each scrape, exact for the whole platform, older than any process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from common import metrics as table
-from common.errors import JobStoreUnavailableError, PoisonJobError
+from common.errors import (
+    DentiqError,
+    ImageCorruptError,
+    ImageTruncatedError,
+    InferenceError,
+    JobError,
+    JobStoreUnavailableError,
+    PoisonJobError,
+    StorageUnavailableError,
+    StoredImageMissingError,
+)
 from common.jobs.record import JobStatus, Outcome
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.queues import QueueName
+
+# What an accepted job can end with.
+_JOB_ENDS: Final[tuple[type[DentiqError], ...]] = (
+    ImageCorruptError,
+    ImageTruncatedError,
+    InferenceError,
+    JobError,
+    PoisonJobError,
+    StorageUnavailableError,
+    StoredImageMissingError,
+)
 
 
 class JobStoreMetrics(Collector):
@@ -74,7 +96,7 @@ def _totals(counts: Mapping[str, int], labels: Mapping[str, Sequence[str]]) -> I
     yield _counter(table.JOBS_FINISHED, {(status,): counts.get(status, 0) for status in terminal})
     yield _counter(table.JOBS_POSTPONED, {(): counts.get("postponed", 0)})
     yield _counter(table.LEASES_EXPIRED, {(): counts.get("lease_expired", 0)})
-    yield _counter(table.JOB_ERRORS, {(PoisonJobError.code,): 0} | _of_kind(counts, "error"))
+    yield _counter(table.JOB_ERRORS, {(error.code,): 0 for error in _JOB_ENDS} | _of_kind(counts, "error"))
     outcomes = {(version, outcome.value): 0 for version in labels for outcome in Outcome}
     yield _counter(table.OUTCOMES, outcomes | _of_kind(counts, "outcome"))
     predicted = {(version, label): 0 for version, names in labels.items() for label in names}

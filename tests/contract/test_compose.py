@@ -24,6 +24,9 @@ DOCKERFILE = (ROOT / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-
 # Images that hold one program and nothing that could check it, and beat, which answers no questions.
 WITHOUT_HEALTH_CHECK = {"redis-exporter", "node-exporter", "beat"}
 
+# Images of our own, with the stage of the Dockerfile that makes each.
+BUILT = {service["image"]: service["build"]["target"] for service in SERVICES.values() if "build" in service}
+
 services = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
@@ -57,8 +60,8 @@ def test_a_service_comes_back_has_limits_and_no_rights_that_it_does_not_need(nam
 
 @services
 def test_a_service_runs_as_a_user_without_privileges(name: str) -> None:
-    if "build" in SERVICES[name]:
-        assert re.search(rf"AS {SERVICES[name]['build']['target']}\n(?:(?!FROM).*\n)*USER dentiq", DOCKERFILE)
+    if SERVICES[name]["image"] in BUILT:
+        assert re.search(rf"AS {BUILT[SERVICES[name]['image']]}\n(?:(?!FROM).*\n)*USER dentiq", DOCKERFILE)
     elif name != "redis":  # its own entry point becomes the user redis
         assert int(SERVICES[name]["user"].partition(":")[0]) > 0
 
@@ -80,7 +83,7 @@ def test_whoever_needs_a_service_waits_until_it_is_well(name: str) -> None:
 @services
 def test_an_image_is_ours_or_pinned_to_a_release(name: str) -> None:
     image = SERVICES[name]["image"]
-    assert "build" in SERVICES[name] or re.fullmatch(r"[\w./-]+:v?\d+[\w.-]+", image)
+    assert image in BUILT or re.fullmatch(r"[\w./-]+:v?\d+[\w.-]+", image)
 
 
 def test_the_tags_are_those_that_the_rig_stands_in_for() -> None:
@@ -88,9 +91,25 @@ def test_the_tags_are_those_that_the_rig_stands_in_for() -> None:
     if not listed.exists():
         pytest.skip("the rig is not beside this checkout")
     stand_ins = {line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()}
-    pulled = {service["image"] for service in SERVICES.values() if "build" not in service}
+    pulled = {service["image"] for service in SERVICES.values()} - set(BUILT)
     pulled |= set(re.findall(r"^ARG PYTHON_IMAGE=(\S+)", DOCKERFILE, flags=re.MULTILINE))
     assert pulled <= stand_ins
+
+
+def test_each_image_of_ours_is_built_once() -> None:
+    built = [service["image"] for service in SERVICES.values() if "build" in service]
+    assert sorted(built) == ["dentiq-web", "dentiq-worker"]
+
+
+def test_redis_is_stopped_and_not_killed() -> None:
+    # An init without CAP_KILL cannot pass the signal on to the user redis.
+    assert SERVICES["redis"]["init"] is False
+
+
+def test_uploads_are_spooled_on_a_disk_and_not_in_memory() -> None:
+    web = SERVICES["web"]
+    volumes = [volume.partition(":")[2] for volume in web["volumes"]]
+    assert any(web["environment"]["TMPDIR"].startswith(f"{folder}/") for folder in volumes)
 
 
 def test_redis_keeps_what_it_accepted() -> None:
