@@ -1,4 +1,4 @@
-"""What dentiq knows about image files by their bytes: inspection, upright decoding and previews, with Pillow alone.
+"""What dentiq knows about image files by their bytes: inspection, upright decoding and previews, with Pillow.
 
 Pillow's plugin classes are opened directly, not through `Image.open`: the format is already known from the first bytes,
 no other parser sees hostile bytes, and Pillow's process-wide pixel limit (a warning, then an error) stays untouched
@@ -23,6 +23,7 @@ from common.errors import (
     ImageTooSmallError,
     ImageTruncatedError,
 )
+from common.heif import is_avif, is_heic, open_heic
 from common.orientation import upright_transpose
 
 # Mid-grey behind transparent pixels and, in the network's letterbox, around the picture: it favours no label.
@@ -30,10 +31,7 @@ NEUTRAL_COLOUR = (127, 127, 127)
 
 _PREVIEW_QUALITY = 85
 
-_SUPPORTED = "JPEG, PNG, WebP, BMP, TIFF or GIF"
-
-# ISO base media brands of HEIF and AVIF files (ISO/IEC 23008-12, annex B), at offset 8 of an `ftyp` box.
-_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"})
+_SUPPORTED = "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF"
 
 # Phrases by which Pillow 12 and 13 say that the bytes ended early.
 _TRUNCATION_WORDS = ("truncated", "not enough", "unexpected end", "premature", "unpack", "buffer", "incomplete", "eof")
@@ -59,7 +57,7 @@ class ImageInfo:
     """Describe an image by its header.
 
     Attributes:
-        format: Pillow's name: JPEG, PNG, WEBP, BMP, TIFF or GIF.
+        format: Pillow's name: JPEG, PNG, WEBP, HEIF, BMP, TIFF or GIF.
         content_type: Media type.
         width: Stored width in pixels, before any EXIF rotation.
         height: Stored height in pixels, before any EXIF rotation.
@@ -91,6 +89,7 @@ _GIF = _Format("GIF", "image/gif", GifImagePlugin.GifImageFile)
 _WEBP = _Format("WEBP", "image/webp", WebPImagePlugin.WebPImageFile)
 _BMP = _Format("BMP", "image/bmp", BmpImagePlugin.BmpImageFile)
 _TIFF = _Format("TIFF", "image/tiff", TiffImagePlugin.TiffImageFile)
+_HEIC = _Format("HEIF", "image/heic", open_heic)
 
 _FORMAT_BY_PREFIX: dict[bytes, _Format] = {
     b"\xff\xd8\xff": _JPEG,
@@ -193,11 +192,10 @@ def _sniff(data: bytes) -> _Format:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _WEBP
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
-        raise ImageFormatError(
-            "The file is a HEIC, HEIF or AVIF picture, which cannot be read yet. Send it as JPEG "
-            "(on an iPhone: Settings, Camera, Formats, Most Compatible; or export the photo as JPEG)."
-        )
+    if is_heic(data):
+        return _HEIC
+    if is_avif(data):
+        raise ImageFormatError("The file is an AVIF picture, which cannot be read yet. Send it as JPEG.")
     raise ImageFormatError(
         f"The {len(data)} bytes sent do not begin like an image file that is accepted. "
         f"Send a photograph as {_SUPPORTED}; renaming a file does not change its format."
@@ -219,6 +217,9 @@ def _check_size(image: Image.Image, limits: ImageLimits) -> None:
 
 
 def _draft(image: ImageFile, target_edge: int) -> None:
+    # Others draft from a small copy in the file, which need not show the same picture.
+    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return
     # Pillow keeps both edges of the draft at least as long as asked, so ask for the picture's own proportions.
     longer = max(image.size)
     if longer > target_edge:

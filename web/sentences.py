@@ -11,7 +11,7 @@ _SENTENCES: Final = {
     "image_empty": lazy_gettext("This file is empty. Choose another photo."),
     "image_too_large": lazy_gettext("This file is too large. Send a smaller copy of the photo."),
     "image_format_unsupported": lazy_gettext(
-        "This file is not a photo that can be read. Send a JPEG, PNG, WebP, BMP, TIFF or GIF picture."
+        "This file is not a photo that can be read. Send a JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF picture."
     ),
     "image_too_small": lazy_gettext("This picture is too small to judge. Send the photo in its original size."),
     "image_too_many_pixels": lazy_gettext("This picture has too many pixels. Send a scaled-down copy."),

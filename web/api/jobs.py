@@ -8,6 +8,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from common.jobs.record import Job
+from common.webhooks import LONGEST_URL
 from web.api.answers import JSON, conditional, problems
 from web.erasure import erase_job
 from web.multipart import FIELD, read_upload
@@ -18,16 +19,21 @@ _TAG = Tag(name="jobs", description="One photograph each")
 
 jobs = APIBlueprint("jobs", __name__, url_prefix=f"{API_PREFIX}/jobs", abp_tags=[_TAG])
 
+WEBHOOK_FIELD = "webhook_url"
+
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _UPLOAD_BODY = {
     "required": True,
-    "description": "JPEG, PNG, WebP, BMP, TIFF or GIF (first frame); recognised by its bytes, never by its name.",
+    "description": "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF (first frame); recognised by its bytes, never by its name.",
     "content": {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
                 "required": [FIELD],
-                "properties": {FIELD: {"type": "string", "format": "binary"}},
+                "properties": {
+                    FIELD: {"type": "string", "format": "binary"},
+                    WEBHOOK_FIELD: {"type": "string", "description": "Told of the job's end; or as a query parameter"},
+                },
             }
         },
         "image/*": _BINARY,
@@ -45,6 +51,9 @@ class SubmitQuery(BaseModel):
     """Query of a submission."""
 
     filename: str | None = Field(None, description="Name of an image sent as the raw body; shown in the result")
+    webhook_url: str | None = Field(
+        None, max_length=LONGEST_URL, description="Told of the job's end by a signed POST; see docs/webhooks.md"
+    )
 
 
 class SubmitHeader(BaseModel):
@@ -83,10 +92,13 @@ def submit(query: SubmitQuery, header: SubmitHeader) -> Response:
 
     The status 202 means that the image and its job are stored and survive a crash. `Location` names the job.
     """
-    del query
     found = services()
     upload = read_upload(request, max_bytes=found.settings.max_upload_bytes, max_parts=found.settings.max_form_parts)
-    job = found.submissions.submit(upload, idempotency_key=header.idempotency_key)
+    job = found.submissions.submit(
+        upload,
+        idempotency_key=header.idempotency_key,
+        webhook_url=query.webhook_url or request.form.get(WEBHOOK_FIELD),
+    )
     response = Response(_body(job), status=202, content_type=JSON)
     response.headers["Location"] = job_links(job.id).self
     return response
