@@ -23,6 +23,8 @@ COUNTS: Final = PREFIX + "counts"
 # hash a batch: its name and state, and counts by status, label and outcome; list a batch: its job ids as submitted
 BATCH: Final = PREFIX + "batch:"
 BATCH_JOBS: Final = PREFIX + "batchjobs:"
+# zset a batch and group of results ("OUTCOME LABEL", or "failed"): its job ids by probability, then as submitted
+BATCH_RANK: Final = PREFIX + "batchrank:"
 # hash: batches whose jobs are being cancelled or erased, until the last portion is done
 CLOSING: Final = PREFIX + "closing"
 # hash: model version -> JSON list of its labels, kept as long as results may name the version

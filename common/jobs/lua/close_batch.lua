@@ -4,6 +4,10 @@
 local id, state = ARGV[1], ARGV[2]
 if redis.call('EXISTS', batch_key(id)) == 0 then return 0 end
 if state == 'erased' then
+    for _, field in ipairs(redis.call('HKEYS', batch_key(id))) do
+        local group = string.match(field, '^rank (.+)$')
+        if group then redis.call('DEL', batch_rank_key(id, group)) end
+    end
     redis.call('DEL', batch_key(id))
 else
     redis.call('HSET', batch_key(id), 'state', state)

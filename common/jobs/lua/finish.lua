@@ -3,6 +3,12 @@
 --   succeeded: version, outcome, label, probabilities, decode, inference       failed: code, message, '', '', '', ''.
 -- Returns 1 (written, now or by an earlier sending of the same) or 0 (refused) for each job.
 
+local function highest(probabilities)
+    local best = 0
+    for steps in string.gmatch(probabilities, '%d+') do best = math.max(best, tonumber(steps)) end
+    return best
+end
+
 local answers = {}
 local ended = {}
 
@@ -25,6 +31,7 @@ for i = 1, #ARGV, 9 do
         if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
             redis.call('HINCRBY', batch_key(batch), 'outcome ' .. outcome, 1)
             redis.call('HINCRBY', batch_key(batch), 'label ' .. label, 1)
+            rank_in_batch(batch, id, outcome .. ' ' .. label, highest(ARGV[i + 6]))
         end
         answers[#answers + 1] = 1
         ended[#ended + 1] = id

@@ -14,6 +14,7 @@ local function job_key(id) return PREFIX .. 'job:' .. id end
 local function queue_key(queue) return PREFIX .. 'queue:' .. queue end
 local function batch_key(batch) return PREFIX .. 'batch:' .. batch end
 local function batch_jobs_key(batch) return PREFIX .. 'batchjobs:' .. batch end
+local function batch_rank_key(batch, group) return PREFIX .. 'batchrank:' .. batch .. ':' .. group end
 local function hour_key(hour) return PREFIX .. 'hour:' .. hour end
 
 local function integer(number) return string.format('%.0f', number) end
@@ -36,11 +37,28 @@ local function count_batch(batch, from, to)
     end
 end
 
+-- Places a job of a batch among those that ended alike: by probability, in steps of 1e-5, then as submitted (milliseconds
+-- since the batch was made, for 99 days). 1e5 x 2^33 is a number that a score holds exactly.
+local function rank_in_batch(batch, id, group, steps)
+    local created = redis.call('HGET', batch_key(batch), 'created')
+    if not created then return end
+    local submitted = redis.call('HGET', job_key(id), 'submitted')
+    local age = math.floor((tonumber(submitted) - tonumber(created)) / 1000)
+    local score = steps * 8589934592 + math.max(0, math.min(age, 8589934591))
+    local key = batch_rank_key(batch, group)
+    if redis.call('ZADD', key, integer(score), id) == 1 then
+        redis.call('HINCRBY', batch_key(batch), 'rank ' .. group, 1)
+    end
+    local life = redis.call('TTL', batch_key(batch))
+    if life > 0 then redis.call('EXPIRE', key, life) end
+end
+
 -- Ends a job: writes the terminal status and its fields, forgets the lease, counts it.
 local function finish_job(id, from, to, batch, fields)
     redis.call('HSET', job_key(id), 'status', to, 'finished', integer(NOW), unpack(fields))
     redis.call('ZREM', RUNNING, id)
     redis.call('HINCRBY', COUNTS, to, 1)
+    if batch and to == 'failed' then rank_in_batch(batch, id, 'failed', 0) end
     count_batch(batch, from, to)
 end
 
