@@ -2,7 +2,7 @@
 
 The Prometheus client keeps a file for each process and kind of metric and leaves it behind when the process dies: its
 counts must go on to count, but a part whose processes come and go would read more files at every scrape. Here the
-counts of the dead move into one file, and nothing else of them remains.
+counts of the dead move into one file, and nothing else of them remains (see `common.metrics_folding`).
 """
 
 import fcntl
@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from common.metrics_folding import GONE, fold, forget_folds
 
 # The client reads this variable once, when it is first imported: set later, each process would count alone. So it
 # belongs into the environment of a process, or before every import, as in gunicorn's configuration.
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-
-# No process has this number; the client takes it for one more process.
-_GONE: Final = 0
 
 # A POSIX lock holds between processes, is not inherited by a fork, and says nothing between threads: it takes both.
 _threads = threading.Lock()
@@ -38,7 +36,7 @@ class SharedMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Fold the files of dead processes, then sum all files."""
         with _exclusive(self._folder):
-            _fold_dead(self._folder)
+            fold(self._folder, [path for path in self._folder.glob("*.db") if _dead(path)])
             # An empty file is one that a process is about to lay out.
             files = [str(path) for path in self._folder.glob("*.db") if path.stat().st_size]
             return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
@@ -48,43 +46,24 @@ def forget_earlier_life(folder: Path) -> None:
     """Empty the folder, but for the files of processes that live: those of a second server, if there is one."""
     folder.mkdir(parents=True, exist_ok=True)
     with _exclusive(folder):
+        forget_folds(folder)
         for path in folder.glob("*.db"):
             if not _alive(_owner(path)):
                 path.unlink(missing_ok=True)
 
 
-def _fold_dead(folder: Path) -> None:
-    for path in folder.glob("*.db"):
-        owner = _owner(path)
-        if owner == _GONE or _alive(owner):
-            continue
-        if not path.stat().st_size:
-            path.unlink(missing_ok=True)
-            continue
-        kind = path.name.partition("_")[0]
-        # A gauge of a process that is gone says nothing any more.
-        if kind in {"counter", "histogram"}:
-            _add(path, into=folder / f"{kind}_{_GONE}.db")
-        path.unlink(missing_ok=True)
-
-
-def _add(path: Path, *, into: Path) -> None:
-    total = MmapedDict(str(into))  # type: ignore[no-untyped-call]
-    try:
-        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
-            before, _ = total.read_value(key)  # type: ignore[no-untyped-call]
-            total.write_value(key, before + value, 0.0)  # type: ignore[no-untyped-call]
-    finally:
-        total.close()  # type: ignore[no-untyped-call]
+def _dead(path: Path) -> bool:
+    owner = _owner(path)
+    return owner != GONE and not _alive(owner)
 
 
 def _owner(path: Path) -> int:
     number = path.stem.rpartition("_")[2]
-    return int(number) if number.isdecimal() else _GONE
+    return int(number) if number.isdecimal() else GONE
 
 
 def _alive(pid: int) -> bool:
-    if pid == _GONE:
+    if pid == GONE:
         return False
     try:
         os.kill(pid, 0)
