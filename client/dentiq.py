@@ -66,7 +66,9 @@ class Dentiq:
         """Close its connections."""
         self._connection.close()
 
-    def submit(self, image: bytes, *, filename: str, idempotency_key: str | None = None) -> Job:
+    def submit(
+        self, image: bytes, *, filename: str, idempotency_key: str | None = None, webhook_url: str | None = None
+    ) -> Job:
         """Submit one image; when this returns, the server has made the job durable.
 
         Args:
@@ -74,6 +76,7 @@ class Dentiq:
             filename: Its name, for people; bytes in it that are no text are replaced.
             idempotency_key: Names this submission: the same key again finds the job instead of making another. The
                 retries of one call share a key in any case.
+            webhook_url: Told of the job's end by a signed message.
 
         Raises:
             RequestRefusedError: The image is not acceptable.
@@ -84,6 +87,7 @@ class Dentiq:
             "POST",
             "/api/v1/jobs",
             files={"image": (readable(filename), image)},
+            data={"webhook_url": webhook_url} if webhook_url else None,
             headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
         )
         return Job.from_answer(content(answer))
@@ -137,12 +141,15 @@ class Dentiq:
         """
         return Model.list_from_answer(content(self._connection.ask("GET", "/api/v1/models")))
 
-    def create_batch(self, *, name: str = "", idempotency_key: str | None = None) -> Batch:
+    def create_batch(
+        self, *, name: str = "", idempotency_key: str | None = None, webhook_url: str | None = None
+    ) -> Batch:
         """Make an empty batch.
 
         Args:
             name: Shown to people; at most 255 characters.
             idempotency_key: Names this request: the same key again finds the batch instead of making another.
+            webhook_url: Told by a signed message each time that all images submitted so far have ended.
 
         Raises:
             RequestRefusedError: The name is not acceptable.
@@ -150,7 +157,8 @@ class Dentiq:
             UnexpectedAnswerError: The answer is not dentiq's.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        answer = self._connection.ask("POST", _BATCHES, json={"name": readable(name)[:255]}, headers=headers)
+        body = {"name": readable(name)[:255], **({"webhook_url": webhook_url} if webhook_url else {})}
+        answer = self._connection.ask("POST", _BATCHES, json=body, headers=headers)
         return Batch.from_answer(content(answer))
 
     def add_images(

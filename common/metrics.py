@@ -103,6 +103,12 @@ QUEUE_OLDEST_SECONDS: Final = Metric(
 WORKERS: Final = Metric(
     "dentiq_workers", "Live worker processes that hold a model.", labels=("model_version", "runtime", "device")
 )
+WEBHOOKS: Final = Metric(
+    "dentiq_webhook_attempts_total",
+    "Attempts to send a webhook, by what it became: delivered, pending (it is tried again) or failed (given up).",
+    labels=("state",),
+)
+WEBHOOKS_PENDING: Final = Metric("dentiq_webhooks_pending", "Webhooks that are to be sent, now or later.")
 
 # Web: read from the model store at each scrape
 MODEL_INFO: Final = Metric(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from common.errors import ConfigurationError
 from common.images import ImageLimits
+from common.webhooks import require_webhook_secret
 
 ENV_PREFIX = "DENTIQ_"
 _FILE_SUFFIX = "_FILE"
@@ -55,6 +56,16 @@ class Settings(BaseModel):
     retention_hours: float = Field(7 * 24, gt=0, description="Age at which an image and its record are erased")
     idempotency_hours: float = Field(24, gt=0, description="Time for which an Idempotency-Key is remembered")
     upload_grace_seconds: float = Field(3600, gt=0, description="Age at which an image that no job owns is erased")
+
+    # Webhooks, which beat sends; none without a secret
+    webhook_secret: SecretStr | None = Field(None, description="Signs webhooks: whsec_ and 24 to 64 bytes in base64")
+    webhook_url: SecretStr | None = Field(None, description="Told of jobs and batches that name no address themselves")
+    webhook_allow_private: bool = Field(False, description="Let webhooks go to private addresses and by plain HTTP")
+    webhook_timeout_seconds: float = Field(10.0, gt=0, le=60, description="Longest wait for a receiver's whole answer")
+    webhook_max_attempts: int = Field(8, ge=1, le=20, description="Attempts after which a webhook is given up")
+    webhook_backoff_seconds: float = Field(
+        5.0, gt=0, description="Wait before the second attempt; four times each time"
+    )
 
     # Workers
     runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="Inference runtime")
@@ -119,6 +130,18 @@ class Settings(BaseModel):
             if not re.fullmatch(r"/?|/[0-9]+", parts.path):
                 raise ValueError("its path must be the number of a database, as in redis://host:6379/0")
         return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _only_webhook_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in value.get_secret_value().split() if value else ():
+            require_webhook_secret(secret)
+        return value
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """What webhooks are signed with, the newest first; several while receivers change over. None: no webhooks."""
+        return tuple(self.webhook_secret.get_secret_value().split()) if self.webhook_secret else ()
 
     @property
     def effective_storage_url(self) -> str:

@@ -22,6 +22,7 @@ from web.representation import DISCLAIMER
 from web.request_log import register_request_log
 from web.security import register_security
 from web.services import attach_services, build_services
+from web.webhooks import require_sound_webhook
 
 _log = structlog.get_logger(__name__)
 
@@ -31,8 +32,9 @@ def create_app(settings: Settings) -> OpenAPI:
 
     Raises:
         UnsafeRedisError: Redis answers and would lose accepted jobs.
-        ConfigurationError: The storage URL cannot be opened.
+        ConfigurationError: The storage URL cannot be opened, or no webhook can go where the settings say.
     """
+    require_sound_webhook(settings)
     services = build_services(settings)
     fault = services.readiness.refuse_unsafe()
     if fault is not None:

@@ -18,6 +18,7 @@ from common.errors import (
     StorageUnavailableError,
     StoredImageMissingError,
 )
+from common.jobs.deliveries import DeliveryState, DeliveryStore
 from common.jobs.record import JobStatus, Outcome
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -41,14 +42,20 @@ class JobStoreMetrics(Collector):
     Args:
         store: The job store.
         workers: The register of workers.
+        deliveries: The webhooks.
         labels: Gives the labels that can be counted from now on, by model version.
     """
 
     def __init__(
-        self, store: JobStore, workers: WorkerRegister, labels: Callable[[], Mapping[str, Sequence[str]]]
+        self,
+        store: JobStore,
+        workers: WorkerRegister,
+        deliveries: DeliveryStore,
+        labels: Callable[[], Mapping[str, Sequence[str]]],
     ) -> None:
         self._store = store
         self._workers = workers
+        self._deliveries = deliveries
         self._labels = labels
 
     def collect(self) -> Iterator[Metric]:
@@ -73,6 +80,7 @@ class JobStoreMetrics(Collector):
         yield oldest
         yield _gauge(table.JOBS_RUNNING, self._store.running())
         yield _gauge(table.JOBS_DELAYED, self._store.delayed())
+        yield _gauge(table.WEBHOOKS_PENDING, self._deliveries.pending())
 
     def _live_workers(self) -> Metric:
         family = GaugeMetricFamily(table.WORKERS.name, table.WORKERS.help, labels=table.WORKERS.labels)
@@ -97,6 +105,7 @@ def _totals(counts: Mapping[str, int], labels: Mapping[str, Sequence[str]]) -> I
     yield _counter(table.JOBS_POSTPONED, {(): counts.get("postponed", 0)})
     yield _counter(table.LEASES_EXPIRED, {(): counts.get("lease_expired", 0)})
     yield _counter(table.JOB_ERRORS, {(error.code,): 0 for error in _JOB_ENDS} | _of_kind(counts, "error"))
+    yield _counter(table.WEBHOOKS, {(state.value,): 0 for state in DeliveryState} | _of_kind(counts, "webhook"))
     outcomes = {(version, outcome.value): 0 for version in labels for outcome in Outcome}
     yield _counter(table.OUTCOMES, outcomes | _of_kind(counts, "outcome"))
     predicted = {(version, label): 0 for version, names in labels.items() for label in names}

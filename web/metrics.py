@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, generate_latest
 
 from common import metrics as table
+from common.jobs.deliveries import DeliveryStore
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.model_store import ModelStore
@@ -24,10 +25,10 @@ _VERDICTS: Final = ("refused", "accepted")
 class WebMetrics:
     """Count requests and show everything to Prometheus."""
 
-    def __init__(self, store: JobStore, workers: WorkerRegister, models: ModelStore) -> None:
+    def __init__(self, store: JobStore, workers: WorkerRegister, deliveries: DeliveryStore, models: ModelStore) -> None:
         self._own = CollectorRegistry()
         self._models = ModelMetrics(models)
-        self._job_store = JobStoreMetrics(store, workers, self._models.current_labels)
+        self._job_store = JobStoreMetrics(store, workers, deliveries, self._models.current_labels)
         self._requests = table.counter(table.HTTP_REQUESTS, self._own)
         self._seconds = table.histogram(table.HTTP_REQUEST_SECONDS, self._own)
         self._uploads = table.counter(table.UPLOADS, self._own)

@@ -29,6 +29,12 @@ _SENTENCES: Final = {
     "explanation_unavailable": lazy_gettext("This result cannot be explained by a picture."),
     "explanation_pending": lazy_gettext("The picture is being drawn. Try again in a few seconds."),
     "batch_closed": lazy_gettext("This batch was cancelled and takes no more photos. Start a new one."),
+    "webhook_url_refused": lazy_gettext("No message can be sent to this address. Name another one."),
+    "webhooks_disabled": lazy_gettext("This service sends no messages to other servers."),
+    "webhook_failed": lazy_gettext("The other server was not told that the analysis had ended."),
+    "webhook_address_refused": lazy_gettext("The other server's address is a private one and was not entered."),
+    "webhook_unreachable": lazy_gettext("The other server cannot be reached."),
+    "webhook_timeout": lazy_gettext("The other server did not answer in time."),
     "unavailable": lazy_gettext("The service cannot work right now. Please try again in a moment."),
     "job_store_unavailable": lazy_gettext(
         "The service is interrupted right now. Try again in a moment; a photo just sent may have arrived all the same."

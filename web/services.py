@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from common.jobs.batches import BatchStore
+from common.jobs.deliveries import DeliveryStore
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.finished import FinishedJobs
 from common.jobs.store import JobStore
@@ -36,6 +37,8 @@ class Services:
     workers: WorkerRegister
     models: ModelStore
     batches: BatchStore
+    batch_ranks: BatchRanks
+    deliveries: DeliveryStore
     submissions: Submissions
     batch_submissions: BatchSubmissions
     previews: Previews
@@ -56,7 +59,8 @@ def build_services(settings: Settings) -> Services:
     storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
     workers = WorkerRegister(client)
     models = ModelStore(settings.model_store_dir)
-    metrics = WebMetrics(store, workers, models)
+    deliveries = DeliveryStore(client)
+    metrics = WebMetrics(store, workers, deliveries, models)
     publisher = Publisher(
         settings.redis_url.get_secret_value(), pool_size=settings.web_threads, unsent=metrics.hints_unsent
     )
@@ -75,6 +79,8 @@ def build_services(settings: Settings) -> Services:
         workers=workers,
         models=models,
         batches=BatchStore(client),
+        batch_ranks=BatchRanks(client),
+        deliveries=deliveries,
         batch_submissions=BatchSubmissions(settings, store, storage, publisher, inspector),
         submissions=Submissions(settings, store, storage, publisher, inspector),
         previews=Previews(store, storage, grace_seconds=settings.upload_grace_seconds),

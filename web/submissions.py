@@ -14,6 +14,7 @@ from web.filenames import clean_filename
 from web.inspection import Inspector
 from web.multipart import Upload
 from web.publisher import Publisher
+from web.webhooks import webhook_for
 
 # An Idempotency-Key belongs to one kind of request: the same key on another kind is another key.
 _SCOPE = "jobs"
@@ -29,18 +30,21 @@ class Submissions:
     publisher: Publisher
     inspector: Inspector
 
-    def submit(self, upload: Upload, *, idempotency_key: str | None = None) -> Job:
+    def submit(self, upload: Upload, *, idempotency_key: str | None = None, webhook_url: str | None = None) -> Job:
         """Accept one image for a person who waits; when this returns, the job survives a crash of any part.
 
         Args:
             idempotency_key: As the sender chose it; a repetition answers the first request's job.
+            webhook_url: Who is told of the job's end, where the sender names somebody.
 
         Raises:
             ImageRejectedError: The bytes are no image that dentiq accepts.
-            IdempotencyConflictError: The key was used with another image or file name.
+            WebhookUrlError, WebhooksDisabledError: Nobody can be told there.
+            IdempotencyConflictError: The key was used with another image, file name or webhook.
             UnavailableError: Redis or the storage cannot take it now. Where Redis broke off on the way there may be a
                 job all the same: a repetition under the same key finds it or makes it.
         """
+        receiver = webhook_for(webhook_url, self.settings)
         info = self.inspector.inspect(upload)
         job_id = new_job_id()
         filename = clean_filename(upload.filename, fallback=f"image.{info.format.lower()}")
@@ -49,7 +53,7 @@ class Submissions:
         self.store.announce_uploads([job_id], grace_seconds=self.settings.upload_grace_seconds)
         self.storage.put(image_key(job_id), upload.data)
         job = NewJob(id=job_id, queue=QueueName.INTERACTIVE, filename=filename)
-        accepted = self._create(job, self._idempotency(idempotency_key, upload))
+        accepted = self._create(job, self._idempotency(idempotency_key, upload, webhook_url), receiver)
         if accepted.replayed:
             self._discard(job_id)
             return self.store.get(accepted.job_ids[0])
@@ -66,20 +70,22 @@ class Submissions:
             position=accepted.depth,
         )
 
-    def _create(self, job: NewJob, idempotency: IdempotencyKey | None) -> Accepted:
+    def _create(self, job: NewJob, idempotency: IdempotencyKey | None, receiver: str) -> Accepted:
         # After a connection error the record may exist all the same: the image stays, the sweeper decides by then.
         try:
-            return self.store.create([job], idempotency=idempotency)
+            return self.store.create([job], idempotency=idempotency, webhook_url=receiver)
         except IdempotencyConflictError:
             self._discard(job.id)
             raise
 
-    def _idempotency(self, key: str | None, upload: Upload) -> IdempotencyKey | None:
+    def _idempotency(self, key: str | None, upload: Upload, webhook_url: str | None) -> IdempotencyKey | None:
         if not key:
             return None
         return IdempotencyKey(
             key=_digest(_SCOPE.encode(), key.encode()),
-            body_digest=_digest(upload.data, (upload.filename or "").encode(errors="replace")),
+            body_digest=_digest(
+                upload.data, (upload.filename or "").encode(errors="replace"), (webhook_url or "").encode()
+            ),
             life_seconds=self.settings.idempotency_hours * 3600,
         )
 

@@ -23,6 +23,7 @@ from worker.hints import Hints
 from worker.metrics import MetricsEndpoint
 from worker.process import PoolProcess
 from worker.startup import refuse_unsafe_start
+from worker.webhooks.beat import start_webhooks
 
 log = get_logger(__name__)
 
@@ -133,7 +134,11 @@ def _connect_signals(settings: Settings, process: PoolProcess, endpoint: Metrics
     def stop_child(**_: Any) -> None:
         process.stop()
 
+    def send_webhooks(**_: Any) -> None:
+        start_webhooks(settings)
+
     signals.setup_logging.connect(log_our_way, weak=False)
+    signals.beat_init.connect(send_webhooks, weak=False)
     signals.worker_init.connect(check_before_the_pool_starts, weak=False)
     # In the parent, once its pool stands: a thread that listens must not be forked with.
     signals.worker_ready.connect(show_metrics, weak=False)

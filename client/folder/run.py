@@ -35,6 +35,7 @@ class Plan:
         name: Of the batch, for people.
         watch: Whether to go on looking for new files.
         look_seconds: Time between two looks at a folder that is watched.
+        webhook_url: Told when all images have ended.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Plan:
     name: str
     watch: bool = False
     look_seconds: float = _LOOK_SECONDS
+    webhook_url: str | None = None
 
 
 class FolderRun:
@@ -96,7 +98,10 @@ class FolderRun:
     def _batch(self) -> str:
         recorded = self._journal.recorded
         if recorded.batch_id is None:
-            recorded.batch_id = self._dentiq.create_batch(name=self._plan.name, idempotency_key=recorded.run).id
+            made = self._dentiq.create_batch(
+                name=self._plan.name, idempotency_key=recorded.run, webhook_url=self._plan.webhook_url
+            )
+            recorded.batch_id = made.id
             self._journal.batch_made(recorded.batch_id)
         return recorded.batch_id
 

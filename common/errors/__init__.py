@@ -19,7 +19,9 @@
     |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
     |   |-- ExplanationUnavailableError  there is no heat map of this job
     |   |-- BatchNotFoundError           no batch under this id
-    |   `-- BatchClosedError             the batch was cancelled and takes no more images
+    |   |-- BatchClosedError             the batch was cancelled and takes no more images
+    |   |-- WebhookUrlError              a webhook cannot go to this address
+    |   `-- WebhooksDisabledError        this server sends no webhooks
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
     |   |-- ExplanationPendingError        the heat map is not drawn yet
@@ -29,6 +31,10 @@
     |   |-- StoredImageMissingError        the accepted image is gone from the storage
     |   |-- PoisonJobError                 the job took its worker down on every attempt
     |   `-- InferenceError                 the network failed on this image
+    |-- WebhookError                   why a webhook was not delivered
+    |   |-- WebhookAddressError            its name leads to an address that webhooks may not go to
+    |   |-- WebhookUnreachableError        the receiver is away or breaks off
+    |   `-- WebhookTimeoutError            the receiver does not answer in time
     |-- ModelError                     a model version cannot serve
     |   |-- ModelNotFoundError             no such version, or no current one
     |   `-- ModelInvalidError              checksum, manifest or self-test is wrong
@@ -85,6 +91,14 @@ from common.errors.serving import (
     ModelNotFoundError,
     UnsafeRedisError,
 )
+from common.errors.webhooks import (
+    WebhookAddressError,
+    WebhookError,
+    WebhooksDisabledError,
+    WebhookTimeoutError,
+    WebhookUnreachableError,
+    WebhookUrlError,
+)
 
 __all__ = [
     "ArchiveCorruptError",
@@ -121,4 +135,10 @@ __all__ = [
     "TooManyPartsError",
     "UnavailableError",
     "UnsafeRedisError",
+    "WebhookAddressError",
+    "WebhookError",
+    "WebhookTimeoutError",
+    "WebhookUnreachableError",
+    "WebhookUrlError",
+    "WebhooksDisabledError",
 ]

@@ -91,16 +91,30 @@ class BatchStore:
         self._scripts = Scripts(client)
 
     def create(
-        self, batch_id: str, *, name: str, life_seconds: float, idempotency: IdempotencyKey | None = None
+        self,
+        batch_id: str,
+        *,
+        name: str,
+        life_seconds: float,
+        idempotency: IdempotencyKey | None = None,
+        webhook_url: str = "",
     ) -> Batch:
         """Make an empty batch; a repetition gives the first request's batch, as it stands.
+
+        Args:
+            webhook_url: Who is told when all jobs have ended; nobody if empty.
 
         Raises:
             IdempotencyConflictError: The key was used with another body.
         """
         with redis_errors_translated():
             verdict, made_id, now = self._scripts.call(
-                "create_batch", *codec.encode_idempotency(idempotency), batch_id, name, int(life_seconds)
+                "create_batch",
+                *codec.encode_idempotency(idempotency),
+                batch_id,
+                name,
+                int(life_seconds),
+                webhook_url,
             )
         raise_refusal(verdict)
         if verdict == "replayed":

@@ -18,7 +18,8 @@ ERASURES: Final = PREFIX + "erasures"
 HOUR: Final = PREFIX + "hour:"
 HOURS: Final = PREFIX + "hours"
 # hash: totals since the store was made: submitted, the terminal statuses, "label VERSION LABEL", "outcome VERSION
-# OUTCOME", "error CODE", lease_expired, postponed
+# OUTCOME", "error CODE", "webhook STATE", lease_expired, postponed; "shadow_label SERVED SHADOW LABEL LABEL" and
+# "shadow_outcome SERVED SHADOW OUTCOME OUTCOME": what both versions said of the same job
 COUNTS: Final = PREFIX + "counts"
 # hash a batch: its name and state, and counts by status, label and outcome; list a batch: its job ids as submitted
 BATCH: Final = PREFIX + "batch:"
@@ -27,6 +28,10 @@ BATCH_JOBS: Final = PREFIX + "batchjobs:"
 BATCH_RANK: Final = PREFIX + "batchrank:"
 # hash: batches whose jobs are being cancelled or erased, until the last portion is done
 CLOSING: Final = PREFIX + "closing"
+# zset: webhooks to be sent, by the instant at which they are due; hash a webhook, by the id of its job, or its batch's
+# and a number: where it goes, what it tells of, its attempts
+WEBHOOKS: Final = PREFIX + "webhooks"
+DELIVERY: Final = PREFIX + "delivery:"
 # hash: model version -> JSON list of its labels, kept as long as results may name the version
 LABELS: Final = PREFIX + "labels"
 # set of worker names; string a worker with a time to live

@@ -20,6 +20,9 @@ NAMES = (
     "create_batch",
     "close_batch",
     "sweep_batch",
+    "claim_delivery",
+    "note_delivery",
+    "put_off_delivery",
 )
 
 

@@ -64,6 +64,7 @@ class JobStore:
         *,
         batch: BatchMembership | None = None,
         idempotency: IdempotencyKey | None = None,
+        webhook_url: str = "",
     ) -> Accepted:
         """Make records of stored images and queue them, all or none.
 
@@ -71,6 +72,7 @@ class JobStore:
             jobs: All of one queue.
             batch: The batch that they join.
             idempotency: Given again with the same digest, it makes nothing and answers the first request's jobs.
+            webhook_url: Who is told of the end of jobs without a batch; nobody if empty.
 
         Raises:
             IdempotencyConflictError: The key was used with another digest.
@@ -83,7 +85,7 @@ class JobStore:
         with redis_errors_translated():
             self._require_durable()
             verdict, depth, now, *job_ids = self._scripts.call(
-                "create", *codec.encode_idempotency(idempotency), queue.value, *membership, *fields
+                "create", *codec.encode_idempotency(idempotency), queue.value, *membership, webhook_url, *fields
             )
         raise_refusal(verdict)
         submitted_at = codec.decode_instant(now)

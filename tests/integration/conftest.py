@@ -21,6 +21,7 @@ from common.settings import Settings
 from common.storage import Storage, image_key
 from tests.faults import DAMAGED_VERSION
 from tests.waiting import wait_until
+from tests.webhook_receiver import SECRET
 
 _LEASE_SECONDS = 1.0
 
@@ -37,6 +38,8 @@ class FaultBench:
             "DENTIQ_LEASE_SECONDS": str(_LEASE_SECONDS),
             "DENTIQ_SWEEP_INTERVAL_SECONDS": "0.2",
             "DENTIQ_BULK_CHUNK_SIZE": "25",
+            "DENTIQ_WEBHOOK_SECRET": SECRET,
+            "DENTIQ_WEBHOOK_ALLOW_PRIVATE": "true",
         }
         settings = Settings.from_env(self._environment)
         self.models = _model_store(settings.model_store_dir)
@@ -48,7 +51,7 @@ class FaultBench:
         self._log = (folder / "celery.log").open("ab")
         self._processes: list[subprocess.Popen[bytes]] = []
         self.worker = self.start_worker()
-        self.beat = self._celery("beat")
+        self.beat = self.start_beat()
 
     def _celery(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "-A", "tests.fault_worker:app", *arguments]
@@ -57,6 +60,9 @@ class FaultBench:
         )
         self._processes.append(process)
         return process
+
+    def start_beat(self) -> subprocess.Popen[bytes]:
+        return self._celery("beat")
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         queues = "maintenance,interactive,bulk"

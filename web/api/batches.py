@@ -12,12 +12,14 @@ from pydantic import BaseModel, Field
 
 from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
+from common.webhooks import LONGEST_URL
 from web.api.answers import JSON, conditional, problems
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
 from web.representation import API_PREFIX, JobDocument, job_document
 from web.services import Services, services
+from web.webhooks import webhook_for
 
 batches = APIBlueprint(
     "batches",
@@ -75,6 +77,12 @@ class NewBatchDocument(BaseModel):
     """What a batch is made from."""
 
     name: str = Field("", max_length=255, description="Shown to people", examples=["Monday's photographs"])
+    webhook_url: str | None = Field(
+        None,
+        max_length=LONGEST_URL,
+        description="Told, by a signed POST, each time that all images submitted so far have ended",
+        examples=["https://example.com/dentiq"],
+    )
 
 
 class AcceptedDocument(BaseModel):
@@ -118,10 +126,14 @@ def make(header: IdempotencyHeader, body: NewBatchDocument) -> Response:
     """Make an empty batch. `Location` names it."""
     found = services()
     name = clean_filename(body.name, fallback="")
-    idempotency = _idempotency(header.idempotency_key, name, found)
+    receiver = webhook_for(body.webhook_url, found.settings)
     document = batch_document(
         found.batches.create(
-            new_job_id(), name=name, life_seconds=found.settings.batch_life_seconds, idempotency=idempotency
+            new_job_id(),
+            name=name,
+            life_seconds=found.settings.batch_life_seconds,
+            idempotency=_idempotency(header.idempotency_key, name, body.webhook_url, found),
+            webhook_url=receiver,
         )
     )
     response = Response(document.model_dump_json(), status=201, content_type=JSON)
@@ -231,11 +243,11 @@ def _download(body: Iterator[str], *, name: str, content_type: str) -> Response:
     return response
 
 
-def _idempotency(key: str | None, name: str, found: Services) -> IdempotencyKey | None:
+def _idempotency(key: str | None, name: str, webhook_url: str | None, found: Services) -> IdempotencyKey | None:
     if not key:
         return None
     return IdempotencyKey(
         sha256(f"batches\0{key}".encode()).hexdigest(),
-        sha256(name.encode()).hexdigest(),
+        sha256("\0".join([name, *filter(None, [webhook_url])]).encode()).hexdigest(),
         life_seconds=found.settings.idempotency_hours * 3600,
     )

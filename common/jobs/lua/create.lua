@@ -1,9 +1,9 @@
 -- Makes the records of accepted images and queues them, all or none.
 -- ARGV: idempotency key ('' for none), body digest, its life in seconds, queue, batch ('' for none), the batch's life
--- in seconds, then id, filename for each job.
+-- in seconds, webhook of a single job ('' for none), then id, filename for each job.
 -- Returns {'created'|'replayed'|'conflict'|'no_batch'|'batch_closed', depth of the queue, this instant, id...}.
 
-local idempotency, digest, life, queue, batch, batch_life = unpack(ARGV, 1, 6)
+local idempotency, digest, life, queue, batch, batch_life, webhook = unpack(ARGV, 1, 7)
 local waiting = queue_key(queue)
 
 local verdict, answer = replay(idempotency, digest, job_key)
@@ -17,7 +17,7 @@ end
 
 local ids = {}
 local made = 0
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
     local id, filename = ARGV[i], ARGV[i + 1]
     ids[#ids + 1] = id
     -- A client library that lost the answer sends the script again: the records are there, nothing is counted twice.
@@ -29,6 +29,10 @@ for i = 7, #ARGV, 2 do
             fields[#fields + 1] = 'batch'
             fields[#fields + 1] = batch
             redis.call('RPUSH', batch_jobs_key(batch), id)
+        end
+        if webhook ~= '' then
+            fields[#fields + 1] = 'webhook'
+            fields[#fields + 1] = webhook
         end
         redis.call('HSET', job_key(id), unpack(fields))
         redis.call('ZADD', waiting, submitted, id)
@@ -46,6 +50,7 @@ if made > 0 then
         redis.call('HINCRBY', batch_key(batch), 'queued', made)
         redis.call('EXPIRE', batch_key(batch), batch_life)
         redis.call('EXPIRE', batch_jobs_key(batch), batch_life)
+        take_back_batch_webhook(batch)
     end
 end
 remember(idempotency, digest, life, ids)

@@ -7,8 +7,7 @@ for _, id in ipairs(ARGV) do
     local record = redis.call('HMGET', job_key(id), 'status', 'queue', 'batch')
     if record[1] then
         if cancel_job(id, record[1], record[2], record[3]) then ended[#ended + 1] = id end
-        redis.call('DEL', job_key(id))
-        redis.call('ZADD', ERASURES, NOW, id)
+        forget_job(id)
         erased = erased + 1
     end
 end

@@ -8,6 +8,7 @@ local ERASURES = PREFIX .. 'erasures'
 local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
 local CLOSING = PREFIX .. 'closing'
+local WEBHOOKS = PREFIX .. 'webhooks'
 local FINISHED_CHANNEL = PREFIX .. 'finished'
 
 local function job_key(id) return PREFIX .. 'job:' .. id end
@@ -16,6 +17,7 @@ local function batch_key(batch) return PREFIX .. 'batch:' .. batch end
 local function batch_jobs_key(batch) return PREFIX .. 'batchjobs:' .. batch end
 local function batch_rank_key(batch, group) return PREFIX .. 'batchrank:' .. batch .. ':' .. group end
 local function hour_key(hour) return PREFIX .. 'hour:' .. hour end
+local function delivery_key(delivery) return PREFIX .. 'delivery:' .. delivery end
 
 local function integer(number) return string.format('%.0f', number) end
 
@@ -23,16 +25,51 @@ local clock = redis.call('TIME')
 local NOW = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local HOUR = math.floor(tonumber(clock[1]) / 3600)
 
+-- Webhooks are noted in the step that they tell of: whoever dies afterwards, they are sent (worker/webhooks).
+local function note_webhook(delivery, kind, subject, url, detail, due)
+    redis.call('HSET', delivery_key(delivery), 'kind', kind, 'subject', subject, 'url', url, 'detail', detail,
+        'state', 'pending', 'created', integer(NOW))
+    redis.call('ZADD', WEBHOOKS, integer(due), delivery)
+end
+
+local function note_job_webhook(id, status)
+    local url = redis.call('HGET', job_key(id), 'webhook')
+    if url then note_webhook(id, 'job', id, url, status, NOW) end
+end
+
+-- A batch is told of when all that was submitted so far has ended, and 2 s later: its next images may be on their way.
+local function note_batch_webhook(batch)
+    local record = redis.call('HMGET', batch_key(batch), 'webhook', 'queued', 'running', 'total', 'succeeded', 'failed',
+        'cancelled')
+    if not record[1] or tonumber(record[2] or 0) + tonumber(record[3] or 0) > 0 then return end
+    local delivery = batch .. '-' .. redis.call('HINCRBY', batch_key(batch), 'webhooks', 1)
+    local detail = table.concat({record[4], record[5] or 0, record[6] or 0, record[7] or 0}, ' ')
+    note_webhook(delivery, 'batch', batch, record[1], detail, NOW + 2000000)
+    redis.call('EXPIRE', delivery_key(delivery), redis.call('TTL', batch_key(batch)))
+end
+
+-- Drops the latest webhook of a batch unless an attempt has begun: with more images it tells of an end that is none.
+local function take_back_batch_webhook(batch)
+    local number = redis.call('HGET', batch_key(batch), 'webhooks')
+    if not number then return end
+    local delivery = batch .. '-' .. number
+    if tonumber(redis.call('HGET', delivery_key(delivery), 'attempts') or 0) == 0 then
+        redis.call('DEL', delivery_key(delivery))
+        redis.call('ZREM', WEBHOOKS, delivery)
+    end
+end
+
 -- Moves a batch's counters; called once for each transition that took effect and never otherwise.
 -- A batch that was erased has no counters any more and gets none.
 local function count_batch(batch, from, to)
     if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
-        redis.call('HINCRBY', batch_key(batch), from, -1)
+        local left = redis.call('HINCRBY', batch_key(batch), from, -1)
         redis.call('HINCRBY', batch_key(batch), to, 1)
         if to == 'running' then
             redis.call('HSETNX', batch_key(batch), 'started', integer(NOW))
         elseif to ~= 'queued' then
             redis.call('HSET', batch_key(batch), 'latest', integer(NOW))
+            if left == 0 then note_batch_webhook(batch) end
         end
     end
 end
@@ -53,13 +90,19 @@ local function rank_in_batch(batch, id, group, steps)
     if life > 0 then redis.call('EXPIRE', key, life) end
 end
 
--- Ends a job: writes the terminal status and its fields, forgets the lease, counts it.
+-- Ends a job: writes the terminal status and its fields, forgets the lease, counts it, notes the webhook of a single job.
 local function finish_job(id, from, to, batch, fields)
     redis.call('HSET', job_key(id), 'status', to, 'finished', integer(NOW), unpack(fields))
     redis.call('ZREM', RUNNING, id)
     redis.call('HINCRBY', COUNTS, to, 1)
     if batch and to == 'failed' then rank_in_batch(batch, id, 'failed', 0) end
-    count_batch(batch, from, to)
+    if batch then count_batch(batch, from, to) else note_job_webhook(id, to) end
+end
+
+-- Erases the record of a job, with its webhook; its stored files become due for erasure.
+local function forget_job(id)
+    redis.call('DEL', job_key(id), delivery_key(id))
+    redis.call('ZADD', ERASURES, NOW, id)
 end
 
 -- Gives a running job back to its queue, where its submission time puts it ahead of younger jobs.

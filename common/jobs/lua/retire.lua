@@ -13,8 +13,7 @@ for _, id in ipairs(ids) do
         redis.call('RPUSH', hour_key(HOUR), id)
         redis.call('ZADD', HOURS, HOUR, HOUR)
     elseif status then
-        redis.call('DEL', job_key(id))
-        redis.call('ZADD', ERASURES, NOW, id)
+        forget_job(id)
         erased = erased + 1
     end
 end

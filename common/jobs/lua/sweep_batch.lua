@@ -12,8 +12,7 @@ for _, job in ipairs(ids) do
     if record[1] then
         if cancel_job(job, record[1], record[2], record[3]) then ended[#ended + 1] = job end
         if state == 'erased' then
-            redis.call('DEL', job_key(job))
-            redis.call('ZADD', ERASURES, NOW, job)
+            forget_job(job)
         end
     end
 end

@@ -57,6 +57,21 @@ def test_a_batch_is_cancelled_and_erased_by_its_own_address() -> None:
     assert asked == [("POST", b"/api/v1/batches/b%2F1/cancel"), ("DELETE", b"/api/v1/batches/b%2F1")]
 
 
+def test_a_webhook_is_asked_for_where_one_is_given() -> None:
+    bodies: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        return httpx.Response(201, json={"id": "b", "state": "open", "status": "queued", "total": 0, "counts": {}})
+
+    with Dentiq(transport=httpx.MockTransport(answer)) as client:
+        client.create_batch(name="Monday")
+        client.create_batch(name="Monday", webhook_url="https://example.com/hook")
+        client.submit(IMAGE, filename="1.jpg")
+        client.submit(IMAGE, filename="1.jpg", webhook_url="https://example.com/hook")
+    assert [b"https://example.com/hook" in body for body in bodies] == [False, True, False, True]
+
+
 def test_an_unknown_batch_is_refused() -> None:
     with pytest.raises(RequestRefusedError) as caught:
         FakeBatchServer().client().batch("b9")
