@@ -18,6 +18,9 @@ EXPORTER_INSTALLED := $(EXPORTER_VENV)/.installed
 EXPORTER_PINS := infra/local/exporter-requirements.txt
 
 .DEFAULT_GOAL := help
+SCOPES ?= submit read
+
+.PHONY: key keys revoke
 .PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock translations
 
 help: ## List the targets
@@ -31,6 +34,15 @@ run: setup ## Start the whole platform on this machine; Ctrl-C stops it
 stop: ## Stop a platform that was started by `make run`
 	@test -x $(BIN)/python || { echo "Nothing is set up here, so nothing runs."; exit 0; }; \
 	exec $(BIN)/python -m infra.local stop
+
+key: $(INSTALLED) ## Make an API key: `make key NAME=clinic`, with SCOPES="submit read admin" as wanted; shown once
+	@$(BIN)/python -m infra.keys make "$(NAME)" $(addprefix --scope ,$(SCOPES))
+
+keys: $(INSTALLED) ## List the API keys; `make revoke ID=...` ends one
+	@$(BIN)/python -m infra.keys list
+
+revoke: $(INSTALLED) ## Revoke an API key: `make revoke ID=...`
+	@$(BIN)/python -m infra.keys revoke "$(ID)"
 
 test: setup lint typecheck ## Lint, check types, run every test (unit, contract, integration, browser)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

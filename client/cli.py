@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _shared_options(command: Command) -> Command:
     """Give a command the options that all have."""
     command = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+    command = click.option(
+        "--key",
+        envvar="DENTIQ_API_KEY",
+        default="",
+        help="API key; also DENTIQ_API_KEY, which other users of this machine do not see.",
+    )(command)
     return click.option(
         "--server", envvar="DENTIQ_URL", default=DEFAULT_SERVER, show_default=True, help="Server; also DENTIQ_URL."
     )(command)
@@ -48,11 +55,11 @@ def cli() -> None:
     help="Longest wait for all results together once the images are sent, in s.",
 )
 @_shared_options
-def submit(images: tuple[Path, ...], *, server: str, as_json: bool, timeout_seconds: float) -> int:
+def submit(images: tuple[Path, ...], *, server: str, key: str, as_json: bool, timeout_seconds: float) -> int:
     """Submit IMAGES, wait for their results and print them."""
     submissions: list[Submission] = []
     try:
-        with Dentiq(server) as dentiq:
+        with Dentiq(server, api_key=key) as dentiq:
             # All are submitted before the first is waited for, so that the workers are never idle.
             for image in images:
                 submissions.append(_submit_one(dentiq, image))  # noqa: PERF401  each is kept, even if the next raises
@@ -105,7 +112,7 @@ def _wait_for(dentiq: Dentiq, submission: Submission, *, deadline: float) -> Sub
 @click.option("--restart", is_flag=True, help="Forget an unfinished run, replace the table, send everything anew.")
 @_shared_options
 def batch(  # noqa: PLR0913  one argument an option
-    folder: Path, *, out: Path, name: str | None, watch: bool, restart: bool, server: str, as_json: bool
+    folder: Path, *, out: Path, name: str | None, watch: bool, restart: bool, server: str, key: str, as_json: bool
 ) -> int:
     """Classify all images of FOLDER and write a row for each.
 
@@ -113,16 +120,17 @@ def batch(  # noqa: PLR0913  one argument an option
     programs. Exit status: 0 all succeeded, 1 some failed or were rejected, 2 it could not run, 130 after Ctrl-C.
     """
     plan = Plan(folder, out, folder.resolve().name if name is None else name, watch=watch)
-    return run_batch(plan, server=server, as_json=as_json, restart=restart)
+    connect = partial(Dentiq, api_key=key)
+    return run_batch(plan, server=server, as_json=as_json, restart=restart, connect=connect)
 
 
 @cli.command()
 @click.argument("job_id", metavar="ID")
 @_shared_options
-def status(job_id: str, *, server: str, as_json: bool) -> int:
+def status(job_id: str, *, server: str, key: str, as_json: bool) -> int:
     """Print what is known of the job ID."""
     try:
-        with Dentiq(server) as dentiq:
+        with Dentiq(server, api_key=key) as dentiq:
             job = dentiq.job(job_id)
     except RequestRefusedError as error:
         click.echo(f"{error.detail} ({error.code})", err=True)
@@ -136,9 +144,9 @@ def status(job_id: str, *, server: str, as_json: bool) -> int:
 
 @cli.command()
 @_shared_options
-def models(*, server: str, as_json: bool) -> int:
+def models(*, server: str, key: str, as_json: bool) -> int:
     """List the model versions and which of them serves."""
-    with Dentiq(server) as dentiq:
+    with Dentiq(server, api_key=key) as dentiq:
         found = dentiq.models()
     if as_json:
         _print_json([dict(model.raw) for model in found])

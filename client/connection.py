@@ -17,16 +17,18 @@ class Connection:
 
     Args:
         server: Its address.
+        api_key: Sent with each request.
         timeout_seconds: Longest silence of the server within one request.
         retries: How often a request is tried again.
         transport: Another transport of httpx.
         sleep: Waits.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all but the first by name
         self,
         server: str,
         *,
+        api_key: str = "",
         timeout_seconds: float,
         retries: RequestRetries | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -39,7 +41,7 @@ class Connection:
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
             transport=transport,
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json"} | _authorization(api_key),
         )
 
     def close(self) -> None:
@@ -87,6 +89,19 @@ class Connection:
             raise UnexpectedAnswerError(f"The answer of {self._server} cannot be read: {error}") from error
         self._has_answered = True
         return answer, f"cannot serve: {_detail(answer)}" if answer.is_error else ""
+
+
+def _authorization(api_key: str) -> dict[str, str]:
+    """Make the header of a key.
+
+    Raises:
+        DentiqClientError: The text cannot be one: a header would be sent that holds something else.
+    """
+    if not api_key:
+        return {}
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise DentiqClientError("The API key holds characters that no key has; copy it again, without line breaks.")
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 def content(answer: httpx.Response) -> Any:

@@ -33,16 +33,18 @@ class Dentiq:
 
     Args:
         server: Its address, such as `http://127.0.0.1:5000`.
+        api_key: For a server that asks for one. httpx sends it to no other host, even after a redirect.
         timeout_seconds: Longest silence of the server within one request.
         retries: How often a request is tried again.
         transport: Another transport of httpx, such as a mock in tests.
         sleep: Waits; tests pass one that does not.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all but the first by name
         self,
         server: str = DEFAULT_SERVER,
         *,
+        api_key: str = "",
         timeout_seconds: float = 30.0,
         retries: RequestRetries | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -51,7 +53,12 @@ class Dentiq:
         self._sleep = sleep
         self._timeout_seconds = timeout_seconds
         self._connection = Connection(
-            server, timeout_seconds=timeout_seconds, retries=retries, transport=transport, sleep=sleep
+            server,
+            api_key=api_key,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+            transport=transport,
+            sleep=sleep,
         )
 
     def __enter__(self) -> "Dentiq":

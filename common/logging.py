@@ -43,3 +43,5 @@ def configure_logging(*, level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # Who did what is told whatever else is left out (see web.access.audit).
+    logging.getLogger("dentiq.audit").setLevel(logging.INFO)

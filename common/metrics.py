@@ -75,6 +75,12 @@ HTTP_REQUEST_SECONDS: Final = Metric(
     labels=("route", "method"),
     buckets=_HTTP_SECONDS,
 )
+REQUESTS_LIMITED: Final = Metric(
+    "dentiq_requests_limited_total", "Requests refused because there were too many, by who sent them.", labels=("by",)
+)
+REQUESTS_REFUSED: Final = Metric(
+    "dentiq_requests_refused_total", "Requests refused for want of an API key or a scope.", labels=("reason",)
+)
 HINTS_UNSENT: Final = Metric(
     "dentiq_hints_unsent_total", "Work hints that the broker did not take; the sweeper makes up for them."
 )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from common.errors import ConfigurationError
 from common.images import ImageLimits
+from common.networks import is_loopback, parse_networks
 from common.webhooks import require_webhook_secret
 
 ENV_PREFIX = "DENTIQ_"
@@ -80,6 +81,13 @@ class Settings(BaseModel):
     web_bind: str = Field("127.0.0.1", description="Address that the web server listens on")
     published_bind: str = Field("", description="In a container: address that its port is published on")
     open_without_keys: bool = Field(False, description="Let other machines reach the web server without API keys")
+    require_keys: bool = Field(False, description="Ask for API keys on loopback too, as behind a proxy that is open")
+    keys_file: Path | None = Field(None, description="File of the API keys; unset: DATA_DIR/keys.json")
+    key_requests_per_minute: int = Field(3000, ge=0, description="Most requests of one API key; 0: no limit")
+    address_requests_per_minute: int = Field(1200, ge=0, description="Most requests without a key of one address")
+    trusted_proxies: str = Field("127.0.0.1,::1", description="Addresses or networks whose X-Forwarded-For is believed")
+    web_metrics_bind: str = Field("127.0.0.1", description="Address that shows web's metrics without a key")
+    web_metrics_port: int = Field(0, ge=0, le=65535, description="Port that does so; 0: none")
     port: int = Field(5000, ge=1, le=65535, description="Port of the web server")
     web_processes: int = Field(2, ge=1, description="Processes of the web server")
     web_threads: int = Field(16, ge=1, description="Threads of each web process; a long poll holds one")
@@ -158,6 +166,27 @@ class Settings(BaseModel):
         parts = urlsplit(self.redis_url.get_secret_value())
         database = int(parts.path.strip("/") or 0) + 1
         return urlunsplit(parts._replace(path=f"/{database}"))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _only_networks(cls, value: str) -> str:
+        parse_networks(value)
+        return value
+
+    @property
+    def open_to_network(self) -> bool:
+        """Whether other machines reach the web server: where its port is published counts, not a container's own."""
+        return not is_loopback(self.published_bind or self.web_bind)
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether requests need an API key."""
+        return self.require_keys or (self.open_to_network and not self.open_without_keys)
+
+    @property
+    def effective_keys_file(self) -> Path:
+        """The file of the API keys."""
+        return self.keys_file or self.data_dir.absolute() / "keys.json"
 
     @property
     def batch_life_seconds(self) -> float:

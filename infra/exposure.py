@@ -1,33 +1,26 @@
-"""Who can reach the web server, and the refusal to be open to a network without keys."""
+"""The refusal to be open to a network without keys."""
 
-from ipaddress import ip_address
-
+from common.api_keys import KeyFile
 from common.errors import ConfigurationError
 from common.settings import Settings
 
 
 def refuse_open_web(settings: Settings) -> None:
-    """Refuse to let other machines submit and read photographs without a key.
+    """Refuse to start where API keys are needed and there is none.
 
     A container listens on all of its own addresses; what counts there is where its port is published.
 
     Raises:
-        ConfigurationError: Other machines could reach the web server. The message says how to allow it knowingly.
+        ConfigurationError: Keys are needed and nobody has one, or their file cannot be read. The message says how to
+            make one, or to do without knowingly.
     """
-    address = settings.published_bind or settings.web_bind
-    if settings.open_without_keys or _is_loopback(address):
+    if not settings.keys_required or KeyFile(settings.effective_keys_file).active():
         return
+    make = "Make one by `make key NAME=clinic` (in Compose: docker compose run --rm keys make clinic)"
+    if not settings.open_to_network:
+        raise ConfigurationError(f"DENTIQ_REQUIRE_KEYS is set and there is no API key. {make}, then start again.")
     raise ConfigurationError(
-        f"The web server would listen on {address}, where other machines reach it, and dentiq has no API keys yet: "
-        "anybody there could submit photographs and read results. Leave WEB_BIND (DENTIQ_WEB_BIND) at 127.0.0.1 and "
-        "put a proxy that asks for a login before it, or set DENTIQ_OPEN_WITHOUT_KEYS=true on a network that you trust."
+        f"The web server would listen on {settings.published_bind or settings.web_bind}, where other machines reach "
+        "it, and there is no API key: anybody there could submit photographs and read results. "
+        f"{make}, or set DENTIQ_OPEN_WITHOUT_KEYS=true on a network that you trust."
     )
-
-
-def _is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False

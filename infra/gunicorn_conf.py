@@ -15,10 +15,18 @@ try:
     refuse_open_web(_settings)
 except ConfigurationError as error:
     sys.exit(f"dentiq web: {error.message}")
-_host = f"[{_settings.web_bind}]" if ":" in _settings.web_bind else _settings.web_bind
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
 
 wsgi_app = "web.wsgi:app"
-bind = f"{_host}:{_settings.port}"
+bind = [_address(_settings.web_bind, _settings.port)]
+if _settings.web_metrics_port:
+    bind.append(_address(_settings.web_metrics_bind, _settings.web_metrics_port))
+# Which proxies are believed is decided in one place, web.access.client_address.
+forwarded_allow_ips = ""
 # Threads, because a long poll waits; processes, because checking an image computes.
 worker_class = "gthread"
 workers = _settings.web_processes

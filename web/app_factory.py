@@ -6,7 +6,11 @@ import structlog
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
+from common.networks import parse_networks
 from common.settings import Settings
+from web.access.audit import register_audit
+from web.access.client_address import TrustedProxies
+from web.access.guard import register_guard
 from web.api.batches import batches
 from web.api.docs import docs
 from web.api.health import health
@@ -15,6 +19,7 @@ from web.api.models import models
 from web.i18n import register_languages
 from web.pages.language import language
 from web.pages.results import results
+from web.pages.sign_in import sign_in
 from web.pages.system import system
 from web.pages.uploads import uploads
 from web.problems import Problem, parameters_invalid, register_error_handlers
@@ -54,10 +59,13 @@ def create_app(settings: Settings) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     register_request_log(app, services.metrics)
     register_security(app)
+    register_guard(app, services.guard)
+    register_audit(app, settings)
     register_error_handlers(app)
     register_languages(app)
     for api in (jobs, batches, models, health):
         app.register_api(api)
-    for pages in (docs, uploads, results, system, language):
+    for pages in (docs, uploads, results, system, language, sign_in):
         app.register_blueprint(pages)
+    app.wsgi_app = TrustedProxies(app.wsgi_app, parse_networks(settings.trusted_proxies))  # type: ignore[method-assign]
     return app

@@ -21,6 +21,10 @@ _PART: Final = "web"
 # What becomes of an image that arrives, by whether its bytes are found good.
 _VERDICTS: Final = ("refused", "accepted")
 
+# Who is counted, and why a key does not open (see web.access.guard).
+_COUNTED: Final = ("address", "key")
+_REFUSALS: Final = ("key_invalid", "key_missing", "scope_missing")
+
 
 class WebMetrics:
     """Count requests and show everything to Prometheus."""
@@ -36,11 +40,25 @@ class WebMetrics:
         for verdict in _VERDICTS:
             self._uploads.labels(verdict)
         self.hints_unsent = table.counter(table.HINTS_UNSENT, self._own)
+        self._limited = table.counter(table.REQUESTS_LIMITED, self._own)
+        self._refused = table.counter(table.REQUESTS_REFUSED, self._own)
+        for by in _COUNTED:
+            self._limited.labels(by)
+        for reason in _REFUSALS:
+            self._refused.labels(reason)
 
     def count_request(self, *, route: str, method: str, code: int, seconds: float) -> None:
         """Count one answered request under its route template."""
         self._requests.labels(route=route, method=method, code=str(code)).inc()
         self._seconds.labels(route=route, method=method).observe(seconds)
+
+    def count_limited(self, *, by: str) -> None:
+        """Count a request that came too often."""
+        self._limited.labels(by).inc()
+
+    def count_refused(self, *, reason: str) -> None:
+        """Count a request whose key was missing, wrong or not good for it."""
+        self._refused.labels(reason).inc()
 
     def count_upload(self, *, size: int, accepted: bool) -> None:
         """Count an image that arrived, by whether its bytes were found good."""

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestTimeout
 from werkzeug.wrappers import Response as AnyResponse
 
-from common.errors import DentiqError, InvalidRequestError
+from common.errors import DentiqError, InvalidRequestError, TooManyRequestsError
 from web.pages.error_page import render_error_page
+from web.pages.sign_in import lead_here
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -43,12 +44,16 @@ class Fault:
     code: str
     title: str
     detail: str
+    retry_after_seconds: int | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """Say when to come back, for what passes by itself."""
+        """Say when to come back, for what passes by itself, and how to sign in."""
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            return {"WWW-Authenticate": 'Bearer realm="dentiq"'}
         passes = self.status == HTTPStatus.SERVICE_UNAVAILABLE
-        return {"Retry-After": str(_RETRY_AFTER_SECONDS)} if passes else {}
+        pause = self.retry_after_seconds or (_RETRY_AFTER_SECONDS if passes else None)
+        return {"Retry-After": str(pause)} if pause else {}
 
 
 def problem_response(fault: Fault, **extra: Any) -> Response:
@@ -82,10 +87,11 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_bug)
 
 
-def _answer_dentiq(error: DentiqError) -> Response:
+def _answer_dentiq(error: DentiqError) -> AnyResponse:
     if error.http_status >= 500:
         _log.warning("request_failed", code=error.code, reason=error.log_reason)
-    return _answer(Fault(error.http_status, error.code, error.title, error.message))
+    pause = error.retry_after_seconds if isinstance(error, TooManyRequestsError) else None
+    return _answer(Fault(error.http_status, error.code, error.title, error.message, pause))
 
 
 def _answer_http(error: HTTPException) -> AnyResponse:
@@ -114,15 +120,17 @@ def _http_detail(error: HTTPException, status: int) -> str:
     return error.description or HTTPStatus(status).phrase
 
 
-def _answer_bug(error: Exception) -> Response:
+def _answer_bug(error: Exception) -> AnyResponse:
     _log.error("request_crashed", exc_info=error)
     detail = "A fault of dentiq, not of the request. It is in the server's log under the request id."
     return _answer(Fault(500, DentiqError.code, DentiqError.title, detail))
 
 
-def _answer(fault: Fault) -> Response:
+def _answer(fault: Fault) -> AnyResponse:
     if request.path.startswith(_PROGRAM_PATHS):
         return problem_response(fault)
+    if fault.status == HTTPStatus.UNAUTHORIZED:
+        return lead_here(fault.status)
     page = render_error_page(status=fault.status, code=fault.code)
     page.headers.extend(fault.headers)
     return page

@@ -5,6 +5,8 @@ from typing import Final
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden
 
+from web.access.guard import COOKIE
+
 # Scripts, styles and connections of our own address only, nothing inline. blob: shows the chosen file before it is
 # sent; data: is how Pico.css draws its icons.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -61,11 +63,15 @@ def _sent_by_us() -> bool:
     """Whether a program, a person or one of our own pages sent the current request, as far as a browser tells.
 
     No page can forge these headers. Browsers send `Sec-Fetch-Site` over TLS and to localhost alone, `Origin` with every
-    POST; programs send neither and carry no one else's rights.
+    POST; programs send neither and carry no one else's rights. Tokens in forms would need a session before anybody
+    has one, and protect against nothing more.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in _OWN_SITES
     origin = request.headers.get("Origin")
     # The host without the scheme: behind a proxy that speaks TLS, ours is another than the browser's.
-    return origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
+    if origin is None:
+        # The rights of a cookie need a proof: a browser too old to send `Origin` is no program.
+        return COOKIE not in request.cookies
+    return origin.partition("://")[2].casefold() == request.host.casefold()

@@ -4,16 +4,21 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from common.api_keys import KeyFile
 from common.jobs.batches import BatchStore
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.finished import FinishedJobs
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
+from common.key_uses import KeyUses
 from common.model_store import ModelStore
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
+from web.access.guard import Guard
+from web.access.rates import Rates
+from web.access.sessions import Sessions
 from web.batch_submissions import BatchSubmissions
 from web.explanations import Explanations
 from web.inspection import Inspector
@@ -46,6 +51,7 @@ class Services:
     long_polls: LongPolls
     readiness: Readiness
     metrics: WebMetrics
+    guard: Guard
 
 
 def build_services(settings: Settings) -> Services:
@@ -72,6 +78,14 @@ def build_services(settings: Settings) -> Services:
         max_seconds=settings.max_wait_seconds,
     )
     inspector = Inspector(settings.image_limits, metrics)
+    rates = Rates(
+        settings.effective_job_store_url,
+        metrics,
+        per_key=settings.key_requests_per_minute,
+        per_address=settings.address_requests_per_minute,
+        max_connections=settings.web_threads,
+    )
+    keys = KeyFile(settings.effective_keys_file)
     return Services(
         settings=settings,
         store=store,
@@ -88,6 +102,7 @@ def build_services(settings: Settings) -> Services:
         explanations=Explanations(ExplanationRegister(client), storage, publisher, long_polls),
         readiness=Readiness(client, workers),
         metrics=metrics,
+        guard=Guard(settings, keys, Sessions(client), KeyUses(client), rates, metrics),
     )
 
 

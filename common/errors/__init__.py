@@ -22,6 +22,11 @@
     |   |-- BatchClosedError             the batch was cancelled and takes no more images
     |   |-- WebhookUrlError              a webhook cannot go to this address
     |   `-- WebhooksDisabledError        this server sends no webhooks
+    |-- AccessError                    the sender may not do this, or not now
+    |   |-- KeyMissingError                an API key is needed and none came
+    |   |-- KeyInvalidError                no API key, or a revoked one
+    |   |-- ScopeMissingError              the API key is good for other things
+    |   `-- TooManyRequestsError           asked too often
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
     |   |-- ExplanationPendingError        the heat map is not drawn yet
@@ -45,6 +50,13 @@ Every other exception that leaves one of our modules is a bug: foreign exception
 called.
 """
 
+from common.errors.access import (
+    AccessError,
+    KeyInvalidError,
+    KeyMissingError,
+    ScopeMissingError,
+    TooManyRequestsError,
+)
 from common.errors.base import (
     DentiqError,
     InvalidRequestError,
@@ -101,6 +113,7 @@ from common.errors.webhooks import (
 )
 
 __all__ = [
+    "AccessError",
     "ArchiveCorruptError",
     "ArchiveError",
     "ArchiveTooLargeError",
@@ -125,14 +138,18 @@ __all__ = [
     "JobError",
     "JobNotFoundError",
     "JobStoreUnavailableError",
+    "KeyInvalidError",
+    "KeyMissingError",
     "ModelError",
     "ModelInvalidError",
     "ModelNotFoundError",
     "PoisonJobError",
+    "ScopeMissingError",
     "StorageFullError",
     "StorageUnavailableError",
     "StoredImageMissingError",
     "TooManyPartsError",
+    "TooManyRequestsError",
     "UnavailableError",
     "UnsafeRedisError",
     "WebhookAddressError",

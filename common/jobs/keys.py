@@ -41,5 +41,11 @@ WORKER: Final = PREFIX + "worker:"
 IDEMPOTENCY: Final = PREFIX + "idempotency:"
 # string, for a minute: what a claim answered, by the token of its sender
 CLAIM: Final = PREFIX + "claim:"
+# hash: API key id -> second of its last use
+KEY_USES: Final = PREFIX + "keyuses"
+# string a signed-in browser, by the digest of its cookie, with a time to live: the id of its API key
+SESSION: Final = PREFIX + "session:"
+# prefix of the counters of requests, each with a time to live of two minutes
+RATES: Final = PREFIX + "rates"
 # channel: ids of jobs that have just ended, separated by spaces
 FINISHED_CHANNEL: Final = PREFIX + "finished"

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-# Where the command `dentiq` finds its server. Whoever exported it may still start one, although it is no setting.
-_CLIENT_VARIABLE = "DENTIQ_URL"
+# Where the command `dentiq` finds its server and its key. Whoever exported them may still start one, although they are
+# no settings.
+_CLIENT_VARIABLES = frozenset({"DENTIQ_URL", "DENTIQ_API_KEY"})
 
 
 def read_environment(environ: Mapping[str, str], *, folder: Path) -> dict[str, str]:
-    """Merge the `.env` file of a folder with the environment, which wins; without the client's own variable."""
+    """Merge the `.env` file of a folder with the environment, which wins; without the client's own variables."""
     from_file = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
-    return {name: value for name, value in {**from_file, **environ}.items() if name != _CLIENT_VARIABLE}
+    return {name: value for name, value in {**from_file, **environ}.items() if name not in _CLIENT_VARIABLES}

@@ -164,10 +164,15 @@ def lay_out(stack: Stack) -> None:
 
 def _lay_out_prometheus(stack: Stack) -> None:
     source = stack.working_folder / "prometheus"
+    listeners = {part.name: part.listener for part in stack.parts if part.listener is not None}
+    if stack.settings.web_metrics_port:
+        listeners["web"] = Listener(
+            stack.settings.web_metrics_bind, stack.settings.web_metrics_port, "DENTIQ_WEB_METRICS_PORT"
+        )
     content = local_prometheus_configuration(
         (source / "prometheus.yml").read_text(encoding="utf-8"),
         rules=source.resolve() / "rules",
-        listeners={part.name: part.listener for part in stack.parts if part.listener is not None},
+        listeners=listeners,
     )
     (stack.data_dir / "run" / "prometheus.json").write_text(content, encoding="utf-8")
 

@@ -1,17 +1,32 @@
 """The description of the API: the OpenAPI document and a page that shows it."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, current_app, render_template
 from flask_openapi3.openapi import OpenAPI
 
-from web.api.answers import JSON
+from web.access.guard import COOKIE, OPEN_ENDPOINTS
+from web.api.answers import JSON, problems
 from web.problems import CONTENT_TYPE
 from web.representation import API_PREFIX
+from web.services import services
 
 docs = Blueprint("docs", __name__)
+
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "dentiq_ID_SECRET",
+        "description": "An API key, made by the operator. Scopes: submit sends and erases, read reads, admin does all.",
+    },
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A browser signed in at /sign-in."},
+}
+
+_OPEN_OPERATIONS = frozenset(endpoint.partition(".")[2] for endpoint in OPEN_ENDPOINTS)
 
 
 @docs.get(f"{API_PREFIX}/openapi.json")
@@ -22,6 +37,12 @@ def document() -> Response:
     described = app.api_doc
     for operation in _operations(described):
         _mend(operation)
+    guard = services().guard
+    if guard.active:
+        for operation in _operations(described):
+            _describe_refusals(operation, keys_required=guard.keys_required)
+    if guard.keys_required:
+        described["components"]["securitySchemes"] = _SCHEMES
     response = Response(orjson.dumps(described), content_type=JSON)
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
@@ -35,6 +56,18 @@ def page() -> str:
 
 def _operations(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return (operation for path in described["paths"].values() for operation in path.values())
+
+
+def _describe_refusals(operation: dict[str, Any], *, keys_required: bool) -> None:
+    """Say which answers the guard gives, where it stands."""
+    statuses = [429]
+    if keys_required:
+        is_open = operation["operationId"] in _OPEN_OPERATIONS
+        operation["security"] = [] if is_open else [{name: []} for name in _SCHEMES]
+        statuses += [] if is_open else [401, 403, 503]
+    for status, answer in problems(*statuses).items():
+        assert isinstance(answer, dict)  # noqa: S101  problems makes nothing else; this tells the type checker
+        operation["responses"].setdefault(str(status), {"description": HTTPStatus(int(status)).phrase, **answer})
 
 
 def _mend(operation: dict[str, Any]) -> None:

@@ -1,0 +1,37 @@
+"""The audit log: who submitted, read and erased, without what would give a job away."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from common.api_keys import KeyFile
+from tests.unit.access.conftest import Sender
+from web.access.audit import audit_name
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+def test_it_tells_who_did_what_and_not_the_address_of_the_job(
+    sender: Sender, keys: KeyFile, make_image: Callable[..., bytes], logged: list[Any]
+) -> None:
+    job = sender.submit(make_image()).get_json()
+    for _ in range(3):
+        sender.ask("GET", job["links"]["self"])
+    sender.ask("GET", "/api/v1/models")
+    sender.ask("DELETE", job["links"]["self"])
+    sender.ask("DELETE", job["links"]["self"])
+    lines = [line for line in logged if line["event"] == "audit"]
+    assert [line["action"] for line in lines] == ["submit", "read", "erase"]
+    assert {line["key"] for line in lines} == {keys.active()[0].id}
+    assert {line["thing"] for line in lines} == {audit_name(job["id"])}
+    everything = str(logged)
+    assert job["id"] not in everything
+    assert sender.text not in everything
+    assert "tooth.jpg" not in everything
+    assert "203.0.113.7" not in everything
