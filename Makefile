@@ -70,9 +70,8 @@ fmt: $(INSTALLED) ## Format the code and mend what can be mended
 typecheck: $(INSTALLED) ## Check the types, strictly
 	$(BIN)/mypy
 
-bench: setup ## Measure the idle latency (submit to result seen by a polling client), and what monitoring costs
-	$(BIN)/python -m tests.bench.idle_latency
-	$(BIN)/python -m tests.bench.monitoring_cost
+bench: setup ## Measure speed against the bare loop and other servers, latency, memory; ONLY="bare folder" ROUNDS=3
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m tests.bench --only "$(ONLY)" --rounds $(or $(ROUNDS),5)
 
 lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \

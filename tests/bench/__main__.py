@@ -1,0 +1,106 @@
+"""Measures dentiq beside the bare loop and beside what people use instead.
+
+    make bench
+    make bench ONLY="bare folder" ROUNDS=3
+
+See tests/bench/README.md.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from infra.local.parts import usable_cores
+from tests.bench import figures, report
+from tests.bench.peer_sides import PEERS, RUNTIMES, Peer, environment_of
+from tests.bench.pictures import make
+from tests.bench.sides import BareLoop, Platform, Side, Turn, awaited_singles, send_folder, send_singles
+from tests.fixtures.stack import ROOT
+
+_OURS: Final[dict[str, list[Side]]] = {
+    "bare": [BareLoop()],
+    "bare-torch": [BareLoop("bare loop, torch", "torch")],
+    "folder": [Platform("folder", send_folder)],
+    "singles": [Platform("singles", send_singles), Platform("singles, awaited", awaited_singles)],
+}
+_PEERS: Final[dict[str, list[Side]]] = {name: [Peer(name, runtime) for runtime in RUNTIMES] for name in PEERS}
+_SIDES: Final = _OURS | _PEERS
+_FIGURES: Final = ("platform", "store")
+_NAMES: Final = (*_SIDES, "originals", *_FIGURES)
+
+
+def _race(sides: Sequence[Side], folder: Path, *, rounds: int, kind: str = "") -> dict[str, list[Turn]]:
+    """Let the sides take turns; who begins changes with each round."""
+    turns: dict[str, list[Turn]] = {f"{kind}{side.name}": [] for side in sides}
+    for number in range(rounds):
+        first = number % len(sides)
+        for side in (*sides[first:], *sides[:first]):
+            turn = side.turn(folder)
+            turns[f"{kind}{side.name}"].append(turn)
+            click.echo(
+                f"round {number + 1}: {kind}{side.name}: {turn.images_per_second:.1f} images/s, "
+                f"{turn.cpu_ms:.2f} ms of processor an image, load {os.getloadavg()[0]:.1f}",
+                err=True,
+            )
+    return turns
+
+
+def _select(only: str) -> list[str]:
+    chosen = only.replace(",", " ").split() or [name for name in _NAMES if name != "bare-torch"]
+    if unknown := set(chosen) - set(_NAMES):
+        sys.exit(f"There is no {', '.join(sorted(unknown))} to measure; choose from {', '.join(_NAMES)}.")
+    return chosen
+
+
+@click.command()
+@click.option("--only", default="", help=f"What to measure: {', '.join(_NAMES)}. Everything if empty.")
+@click.option("--rounds", default=5, show_default=True, help="Turns of each side.")
+@click.option("--images", default=480, show_default=True, help="Photographs of a turn.")
+@click.option("--out", default=ROOT / "var" / "bench" / "results.json", type=click.Path(path_type=Path))
+def main(only: str, rounds: int, images: int, out: Path) -> None:
+    """Measure, print the table, write the JSON. A missed bar is in the table; it does not fail the run."""
+    chosen = _select(only)
+    for name in PEERS:
+        if name in chosen:
+            environment_of(name)
+    turns: dict[str, list[Turn]] = {}
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as folder:
+        sides = [side for name in chosen if name in _SIDES for side in _SIDES[name]]
+        if sides:
+            turns = _race(sides, make(Path(folder) / "photographs", "photographs", images), rounds=rounds)
+            found |= report.ratios(turns)
+        if "originals" in chosen:
+            phones = make(Path(folder) / "phones", "originals", max(32, images // 4))
+            race = _race([*_OURS["bare"], *_OURS["folder"]], phones, rounds=rounds, kind="originals, ")
+            found["originals, folder / bare loop"] = report.ratio_of(race, "originals, folder", "originals, bare loop")
+            turns |= race
+    figure_of: dict[str, Callable[[], dict[str, float]]] = {
+        "platform": lambda: figures.on_the_platform(latency_jobs=200),
+        "store": lambda: figures.of_the_store(repeats=rounds),
+    }
+    for name in _FIGURES:
+        if name in chosen:
+            click.echo(f"measuring: {name}", err=True)
+            found |= figure_of[name]()
+    machine = {"processor": _processor(), "cores": usable_cores(), "load": os.getloadavg()[0], "images": images}
+    report.write(out, turns, found, machine)
+    click.echo("\n".join([f"{machine}", "", *report.lines(turns, found), "", f"Written to {out}"]))
+
+
+def _processor() -> str:
+    try:
+        rows = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((row.partition(":")[2].strip() for row in rows if row.startswith("model name")), platform.processor())
+
+
+if __name__ == "__main__":
+    main()
