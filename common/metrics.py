@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,27 @@ _CONFIDENCE: Final = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
 # Reading a job takes 1 to 5 ms, a submission 5 to 50 ms by the size of its file; a disk that is busy takes a second.
 _HTTP_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+# A photograph of 5 MB takes milliseconds on a local network, a second on a fast line and a minute on a slow one.
+_RECEIVE_SECONDS: Final = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
 # Web: counted by each of its processes
 HTTP_REQUESTS: Final = Metric(
     "dentiq_http_requests_total", "HTTP requests answered.", labels=("route", "method", "code")
 )
 HTTP_REQUEST_SECONDS: Final = Metric(
     "dentiq_http_request_duration_seconds",
-    "Time to answer an HTTP request, without the time that a long poll chose to wait.",
+    "Time to answer an HTTP request, without the time that its sender took to send it or chose to wait.",
     labels=("route", "method"),
     buckets=_HTTP_SECONDS,
+)
+HTTP_RECEIVE_SECONDS: Final = Metric(
+    "dentiq_http_receive_duration_seconds",
+    "Time that a request waited for its body to arrive; requests without one are not counted.",
+    labels=("route",),
+    buckets=_RECEIVE_SECONDS,
+)
+HTTP_FAILURES: Final = Metric(
+    "dentiq_http_failures_total", "Requests that ended in a 5xx; probes and scrapes are not counted."
 )
 REQUESTS_LIMITED: Final = Metric(
     "dentiq_requests_limited_total", "Requests refused because there were too many, by who sent them.", labels=("by",)
@@ -176,6 +188,7 @@ PROCESS_MEMORY_BYTES: Final = Metric(
     "dentiq_process_resident_memory_bytes",
     "Resident memory of a part's processes; pages that they share count in each.",
     labels=("part",),
+MODELS_HELD: Final = Metric("dentiq_worker_models", "Pool processes of this worker that hold a model.")
 )
 
 
@@ -187,3 +200,8 @@ def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
 def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
     """Make a histogram of this process."""
     return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
+def living_gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
+    """Make a gauge whose values are summed over the processes that live."""
+    return Gauge(metric.name, metric.help, metric.labels, registry=registry, multiprocess_mode="livesum")
+
+

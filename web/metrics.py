@@ -18,6 +18,11 @@ from web.model_metrics import ModelMetrics
 
 _PART: Final = "web"
 
+# Asked every few seconds by machines. A platform that starts answers 503 to them: that is their meaning, and no fault.
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+_SERVER_FAULT: Final = 500
+
 # What becomes of an image that arrives, by whether its bytes are found good.
 _VERDICTS: Final = ("refused", "accepted")
 
@@ -35,6 +40,8 @@ class WebMetrics:
         self._job_store = JobStoreMetrics(store, workers, deliveries, self._models.current_labels)
         self._requests = table.counter(table.HTTP_REQUESTS, self._own)
         self._seconds = table.histogram(table.HTTP_REQUEST_SECONDS, self._own)
+        self._failures = table.counter(table.HTTP_FAILURES, self._own)
+        self._receive_seconds = table.histogram(table.HTTP_RECEIVE_SECONDS, self._own)
         self._uploads = table.counter(table.UPLOADS, self._own)
         self._upload_bytes = table.counter(table.UPLOAD_BYTES, self._own)
         for verdict in _VERDICTS:
@@ -51,6 +58,12 @@ class WebMetrics:
         """Count one answered request under its route template."""
         self._requests.labels(route=route, method=method, code=str(code)).inc()
         self._seconds.labels(route=route, method=method).observe(seconds)
+        if code >= _SERVER_FAULT and route not in _PROBES:
+            self._failures.inc()
+
+    def count_body(self, *, route: str, seconds: float) -> None:
+        """Count the time that a request waited for its body."""
+        self._receive_seconds.labels(route).observe(seconds)
 
     def count_limited(self, *, by: str) -> None:
         """Count a request that came too often."""

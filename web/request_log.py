@@ -7,6 +7,7 @@ from time import monotonic
 import structlog
 from flask import Flask, Response, g, request
 
+from web.body_timer import TimedBody
 from web.metrics import WebMetrics
 
 HEADER = "X-Request-ID"
@@ -31,14 +32,18 @@ def register_request_log(app: Flask, metrics: WebMetrics) -> None:
         given = request.headers.get(HEADER, "")
         g.request_id = given if _ACCEPTED_ID.fullmatch(given) else secrets.token_hex(8)
         g.started = monotonic()
+        # Before anything reads it: the server reads a body only when it is asked for.
+        request.environ["wsgi.input"] = g.body = TimedBody(request.environ["wsgi.input"])
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
     def end(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else _NO_ROUTE
         method = request.method if request.method in _METHODS else "other"
-        seconds = max(0.0, monotonic() - g.started - g.get("waited_seconds", 0.0))
+        seconds = max(0.0, monotonic() - g.started - g.body.seconds - g.get("waited_seconds", 0.0))
         metrics.count_request(route=route, method=method, code=response.status_code, seconds=seconds)
+        if g.body.seconds:
+            metrics.count_body(route=route, seconds=g.body.seconds)
         response.headers[HEADER] = g.request_id
         if route not in _QUIET_ROUTES or response.status_code >= 500:
             # The route, not the path: a job's address is its key, and logs are read by more people than jobs are.

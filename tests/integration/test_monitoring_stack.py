@@ -15,6 +15,7 @@ from common.redis_client import connect
 from tests.contract.dashboards import FILES, filled_in, queries
 from tests.contract.promql import rules
 from tests.fixtures.stack import LocalStack
+from tests.scrapes import assert_scrapes_are_quick
 from tests.waiting import wait_until
 
 PROGRAMS = ("prometheus", "prometheus-node-exporter", "prometheus-redis-exporter")
@@ -153,17 +154,17 @@ def test_counts_equal_the_records_and_survive_the_death_of_every_process(
         wait_until(lambda e=expression, c=count: prometheus.value(e) == c, 40, what=f"{expression} == {count}")
 
 
-@pytest.mark.parametrize("path", ["worker", "web"])
-def test_a_scrape_takes_at_most_20_ms(platform: LocalStack, path: str) -> None:
-    port = {"web": platform.port, "worker": platform.worker_metrics_port}[path]
-    with httpx.Client() as client:
+@pytest.mark.parametrize("part", ["worker", "web"])
+def test_a_scrape_takes_at_most_20_ms_in_19_of_20(platform: LocalStack, part: str) -> None:
+    port = {"web": platform.port, "worker": platform.worker_metrics_port}[part]
+    with httpx.Client(timeout=10) as client:
 
-        def scrape_seconds() -> float:
-            answer = client.get(f"http://127.0.0.1:{port}/metrics", timeout=10)
-            assert answer.status_code == 200
-            return answer.elapsed.total_seconds()
+        def ask(address: str) -> None:
+            assert client.get(address).status_code == 200
 
-        wait_until(lambda: scrape_seconds() <= 0.020, 30, what="a scrape within 20 ms")
+        assert_scrapes_are_quick(
+            lambda: ask(f"http://127.0.0.1:{port}/metrics"), lambda: ask(f"{platform.base_url}/healthz")
+        )
 
 
 def test_the_stack_runs_without_observers_whose_ports_are_taken(platform: LocalStack, tmp_path: Any) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import signal
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.shared_metrics import FOLDER_VARIABLE
 from tests.fixtures.redis import free_port
 from tests.integration.conftest import FaultBench
+from tests.scrapes import assert_scrapes_are_quick
 from tests.waiting import wait_until
 
 Values = dict[str, float]
@@ -78,15 +80,20 @@ def test_processes_count_together_and_a_killed_one_takes_no_count_along(
     wait_until(lambda: scrape(metrics_port)["dentiq_end_to_end_seconds_count"] == 100, 5, what="a hundred observations")
 
 
-def test_a_scrape_of_a_worker_takes_at_most_20_ms(measured: FaultBench, metrics_port: int) -> None:
+def test_a_scrape_of_a_worker_takes_at_most_20_ms_in_19_of_20(measured: FaultBench, metrics_port: int) -> None:
     measured.ended(measured.submit(*[bytes([n]) for n in range(50)]))
     wait_until(lambda: scrape(metrics_port), 20, what="the worker's metrics")
-    with httpx.Client() as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{metrics_port}") as client:
+        # A page that does not exist costs this server everything but the collection.
+        assert_scrapes_are_quick(lambda: client.get("/metrics"), lambda: client.get("/favicon.ico"))
 
-        def scrape_seconds() -> float:
-            started = time.perf_counter()
-            assert client.get(f"http://127.0.0.1:{metrics_port}/metrics").status_code == 200
-            return time.perf_counter() - started
 
-        # The best of ten: the machine runs other tests at the same time.
-        assert min(scrape_seconds() for _ in range(10)) <= 0.020
+def test_a_worker_is_well_once_a_process_of_it_holds_a_model(measured: FaultBench, metrics_port: int) -> None:
+    def status() -> int:
+        check = [sys.executable, "-m", "worker.health", f"http://127.0.0.1:{metrics_port}/metrics"]
+        return subprocess.run(check, capture_output=True, timeout=20, check=False).returncode
+
+    wait_until(lambda: scrape(metrics_port).get("dentiq_worker_models") == 2, 30, what="a model in both processes")
+    assert status() == 0
+    measured.close()
+    assert status() == 1

@@ -1,16 +1,20 @@
 """What machines ask about the web server: health, readiness, model versions, metrics, request ids."""
 
+import io
 import re
 import threading
-import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
 from common.settings import Settings
 from tests.fake_worker import FakeWorker
+from tests.fixtures.redis import free_port
+from tests.scrapes import assert_scrapes_are_quick
 from tests.unit.web.conftest import Api
 from tests.waiting import wait_until
 from web.app_factory import create_app
@@ -90,15 +94,49 @@ def test_the_time_of_a_long_poll_is_not_the_servers(client: FlaskClient, api: Ap
     assert metric(client, series) < 0.3
 
 
-def test_a_scrape_takes_at_most_20_ms(client: FlaskClient, api: Api, make_image: MakeImage) -> None:
+class SlowSender(io.RawIOBase):
+    """A body that takes its time to arrive."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = io.BytesIO(body)
+        self._seconds = 0.4
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        threading.Event().wait(self._seconds)
+        self._seconds = 0.0
+        return self._body.readinto(buffer)
+
+
+def test_the_time_that_a_sender_takes_is_not_the_servers(client: FlaskClient, make_image: MakeImage) -> None:
+    image = make_image()
+    body = {"wsgi.input": SlowSender(image), "CONTENT_LENGTH": str(len(image))}
+    assert client.post("/api/v1/jobs", content_type="image/jpeg", environ_overrides=body).status_code == 202
+    assert metric(client, 'dentiq_http_request_duration_seconds_sum{method="POST",route="/api/v1/jobs"}') < 0.3
+    assert metric(client, 'dentiq_http_receive_duration_seconds_count{route="/api/v1/jobs"}') == 1
+    assert metric(client, 'dentiq_http_receive_duration_seconds_sum{route="/api/v1/jobs"}') >= 0.4
+
+
+def test_a_request_without_a_body_waits_for_none(client: FlaskClient) -> None:
+    client.get("/healthz")
+    assert "dentiq_http_receive_duration_seconds_count" not in client.get("/metrics").get_data(as_text=True)
+
+
+def test_what_people_cannot_use_is_a_failure_and_a_probe_is_none(settings: Settings, make_image: MakeImage) -> None:
+    away = settings.model_copy(update={"redis_url": SecretStr(f"redis://127.0.0.1:{free_port()}/0")})
+    client = create_app(away).test_client()
+    assert metric(client, "dentiq_http_failures_total") == 0
+    assert client.get("/readyz").status_code == 503
+    assert metric(client, "dentiq_http_failures_total") == 0
+    assert client.post("/api/v1/jobs", data=make_image(), content_type="image/jpeg").status_code == 503
+    assert metric(client, "dentiq_http_failures_total") == 1
+
+
+def test_a_scrape_takes_at_most_20_ms_in_19_of_20(client: FlaskClient, api: Api, make_image: MakeImage) -> None:
     api.accepted(make_image())
-    seconds = []
-    for _ in range(7):
-        started = time.perf_counter()
-        client.get("/metrics")
-        seconds.append(time.perf_counter() - started)
-    # The least of them: other processes of the machine are no part of the claim.
-    assert min(seconds) <= 0.020
+    assert_scrapes_are_quick(lambda: client.get("/metrics"), lambda: client.get("/healthz"))
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("abc-123-def", True), ("x", False), ("a b\nc" * 3, False), (None, False)])
