@@ -22,7 +22,20 @@ GPU: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text
 DOCKERFILE = (ROOT / "infra" / "docker" / "Dockerfile").read_text(encoding="utf-8")
 
 # Images that hold one program and nothing that could check it, and beat, which answers no questions.
-WITHOUT_HEALTH_CHECK = {"redis-exporter", "node-exporter", "beat"}
+WITHOUT_HEALTH_CHECK = {"redis-exporter", "node-exporter", "beat", "secrets", "keys"}
+
+# They do one thing and end: the one at each start, the other when somebody calls it.
+ONE_SHOT = {"secrets", "keys"}
+
+# Settings that the Compose file decides itself, or that it passes on as a file.
+DECIDED = {"data_dir", "redis_url", "job_store_url", "model_store_dir", "keys_file", "webhook_secret"}
+DECIDED |= {"web_bind", "published_bind", "port", "web_metrics_bind", "web_metrics_port"}
+DECIDED |= {"worker_metrics_bind", "worker_metrics_port", "worker_processes"}
+DECIDED |= {"flower_url", "prometheus_url", "grafana_url"}
+
+# They name ports of the local stack's parts; here these have containers of their own.
+OF_THE_LOCAL_STACK = {"local_redis_port", "flower_port", "exporter_port", "prometheus_port"}
+OF_THE_LOCAL_STACK |= {"node_exporter_port", "redis_exporter_port"}
 
 # Images of our own, with the stage of the Dockerfile that makes each.
 BUILT = {service["image"]: service["build"]["target"] for service in SERVICES.values() if "build" in service}
@@ -31,7 +44,7 @@ services = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
 def test_it_brings_up_the_whole_platform() -> None:
-    parts = {"redis", "web", "worker", "beat", "flower"}
+    parts = {"redis", "web", "worker", "beat", "flower", *ONE_SHOT}
     assert set(SERVICES) == parts | {"celery-exporter", "redis-exporter", "node-exporter", "prometheus", "grafana"}
 
 
@@ -50,7 +63,7 @@ def test_four_ports_are_published_all_on_loopback_and_only_web_can_be_opened() -
 @services
 def test_a_service_comes_back_has_limits_and_no_rights_that_it_does_not_need(name: str) -> None:
     service = SERVICES[name]
-    assert service["restart"] == "unless-stopped"
+    assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -74,9 +87,12 @@ def test_a_service_says_whether_it_is_well(name: str) -> None:
 @services
 def test_whoever_needs_a_service_waits_until_it_is_well(name: str) -> None:
     for needed, how in SERVICES[name].get("depends_on", {}).items():
-        assert how == {"condition": "service_healthy"}
-        assert "healthcheck" in SERVICES[needed]
-    if name not in {"redis", "node-exporter", "grafana", "prometheus", "flower"}:
+        if needed in ONE_SHOT:
+            assert how == {"condition": "service_completed_successfully"}
+        else:
+            assert how == {"condition": "service_healthy"}
+            assert "healthcheck" in SERVICES[needed]
+    if name not in {"redis", "secrets", "keys", "node-exporter", "grafana", "prometheus", "flower"}:
         assert "redis" in SERVICES[name]["depends_on"]
 
 
@@ -98,7 +114,8 @@ def test_the_tags_are_those_that_the_rig_stands_in_for() -> None:
 
 def test_each_image_of_ours_is_built_once() -> None:
     built = [service["image"] for service in SERVICES.values() if "build" in service]
-    assert sorted(built) == ["dentiq-web", "dentiq-worker"]
+    # A second checkout, or a check, would take over the tag of the first and have its containers recreated.
+    assert sorted(built) == ["${COMPOSE_PROJECT_NAME}-web", "${COMPOSE_PROJECT_NAME}-worker"]
 
 
 def test_redis_is_stopped_and_not_killed() -> None:
@@ -120,7 +137,7 @@ def test_redis_keeps_what_it_accepted() -> None:
 
 
 def test_everything_that_must_outlive_a_container_has_a_named_volume() -> None:
-    kept = {"redis", "data", "secrets", "flower", "prometheus", "grafana", "grafana-secret"}
+    kept = {"redis", "data", "keys", "flower", "flower-secret", "prometheus", "grafana", "grafana-secret"}
     assert set(COMPOSE["volumes"]) == kept
     mounted = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", ())}
     assert {volume for volume in mounted if not volume.startswith((".", "/"))} == kept
@@ -130,8 +147,63 @@ def test_everything_that_must_outlive_a_container_has_a_named_volume() -> None:
 def test_every_setting_that_it_passes_on_exists(services_of: dict[str, Any]) -> None:
     for service in services_of.values():
         given = [name for name in service.get("environment", {}) if name.startswith(ENV_PREFIX)]
-        fields = {name.removeprefix(ENV_PREFIX).removesuffix("_FILE").lower() for name in given}
-        assert fields <= set(Settings.model_fields)
+        fields = {name.removeprefix(ENV_PREFIX).lower() for name in given}
+        # A secret may also be given as the name of a file.
+        assert {field for field in fields if field.removesuffix("_file") not in DECIDED} <= set(Settings.model_fields)
+
+
+def test_every_setting_reaches_the_containers_or_is_decided_here() -> None:
+    passed = COMPOSE["x-settings"]
+    assert {name.removeprefix(ENV_PREFIX).lower() for name in passed} == (
+        set(Settings.model_fields) - DECIDED - OF_THE_LOCAL_STACK
+    )
+    assert passed == {name: f"${{{name}:-}}" for name in passed}
+    for name in ("web", "worker", "beat", "flower"):
+        assert passed.items() <= SERVICES[name]["environment"].items()
+
+
+def test_every_setting_that_the_runbook_names_reaches_the_containers() -> None:
+    runbook = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    named = set(re.findall(rf"`({ENV_PREFIX}\w+)`", runbook))
+    assert named
+    assert named <= set(COMPOSE["x-settings"])
+
+
+def test_the_defaults_ask_for_no_more_than_one_processor() -> None:
+    for service in [*SERVICES.values(), *GPU["services"].values()]:
+        limit = service["deploy"]["resources"]["limits"]["cpus"]
+        assert float(re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", limit)) <= 1
+
+
+def test_each_service_sees_its_own_secrets_alone_and_none_can_change_them() -> None:
+    secret = {"keys", "flower-secret", "grafana-secret"}
+    seen = {
+        (name, volume.split(":")[0]): volume.endswith(":ro")
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", ())
+        if volume.split(":")[0] in secret
+    }
+    writers = {"keys": {("keys", "keys")}, "secrets": {("secrets", "flower-secret"), ("secrets", "grafana-secret")}}
+    readers = {("web", "keys"), ("flower", "flower-secret"), ("grafana", "grafana-secret")}
+    assert {mount for mount, read_only in seen.items() if read_only} == readers
+    assert {mount for mount, read_only in seen.items() if not read_only} == set().union(*writers.values())
+    for name in writers:
+        assert SERVICES[name]["network_mode"] == "none"
+    signers = {name for name, service in SERVICES.items() if "webhook-secret" in service.get("secrets", ())}
+    assert signers == {"web", "beat"}
+
+
+def test_the_code_in_an_image_can_be_read_whatever_the_umask_of_the_checkout() -> None:
+    stages = dict(re.findall(r"^FROM \S+ AS ([\w-]+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL))
+    assert "RUN chmod -R u=rwX,go=rX /app" in stages["code"]
+    for stage in ("web", "worker"):
+        copied = re.findall(r"^COPY (.*)$", stages[stage], flags=re.MULTILINE)
+        assert copied
+        assert [source for source in copied if not source.startswith("--from=")] == []
+
+
+def test_a_worker_is_well_only_with_a_model() -> None:
+    assert SERVICES["worker"]["healthcheck"]["test"][:4] == ["CMD", "python", "-m", "worker.health"]
 
 
 def test_no_password_stands_in_it() -> None:
@@ -209,7 +281,7 @@ def test_docker_compose_reads_both_files() -> None:
 
 def test_every_variable_that_a_person_may_set_is_explained() -> None:
     files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"]
-    used = {name for file in files for name in re.findall(r"\$\{([A-Z_]+)", file.read_text(encoding="utf-8"))}
+    used = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)", file.read_text(encoding="utf-8"))}
     table = (
         (ROOT / "docs" / "compose.md").read_text(encoding="utf-8").partition("## Variables")[2].partition("\n## ")[0]
     )
