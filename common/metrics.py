@@ -178,6 +178,7 @@ MODEL_LOAD_SECONDS: Final = Metric(
     buckets=_LOAD_SECONDS,
 )
 SWEEPS: Final = Metric("dentiq_sweeps_total", "Runs of the sweeper that went through.")
+MODELS_HELD: Final = Metric("dentiq_worker_models", "Pool processes of this worker that hold a model.")
 
 # Web and worker: their processes together, as the operating system counts them
 PROCESSES: Final = Metric("dentiq_processes", "Processes of a part.", labels=("part",))
@@ -188,7 +189,6 @@ PROCESS_MEMORY_BYTES: Final = Metric(
     "dentiq_process_resident_memory_bytes",
     "Resident memory of a part's processes; pages that they share count in each.",
     labels=("part",),
-MODELS_HELD: Final = Metric("dentiq_worker_models", "Pool processes of this worker that hold a model.")
 )
 
 
@@ -197,11 +197,11 @@ def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
     return Counter(metric.name, metric.help, metric.labels, registry=registry)
 
 
-def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
-    """Make a histogram of this process."""
-    return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
 def living_gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
     """Make a gauge whose values are summed over the processes that live."""
     return Gauge(metric.name, metric.help, metric.labels, registry=registry, multiprocess_mode="livesum")
 
 
+def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
+    """Make a histogram of this process."""
+    return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)

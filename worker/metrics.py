@@ -39,8 +39,8 @@ class WorkerMetrics:
         self._load = table.histogram(table.MODEL_LOAD_SECONDS, registry)
         self._refused = table.counter(table.RESULTS_REFUSED, registry)
         self._sweeps = table.counter(table.SWEEPS, registry)
-        self._runtime = {"runtime": "none", "device": "none"}
         self._models = table.living_gauge(table.MODELS_HELD, registry)
+        self._runtime = {"runtime": "none", "device": "none"}
         # Shown from zero: a first count that comes from nothing is no increase to Prometheus.
         for queue in QueueName:
             for by_queue in (self._queue_wait, self._end_to_end, self._chunk_images):
@@ -50,8 +50,8 @@ class WorkerMetrics:
         """Note a loaded model, which does the work from here on."""
         self._runtime = {"runtime": runtime, "device": device}
         self._load.labels(version).observe(seconds)
-        self._inference.labels(**self._runtime)
         self._models.set(1)
+        self._inference.labels(**self._runtime)
         self._confidence.labels(version)
 
     def chunk_claimed(self, claims: Sequence[Claim]) -> None:
