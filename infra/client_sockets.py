@@ -1,12 +1,13 @@
-"""How long the web server waits for a silent client: an option of its sockets, for gunicorn's threads have none."""
+"""What the web server's sockets may take: how long a silent client is waited for, and how many files are open."""
 
+import resource
 import socket
 import struct
 from collections.abc import Iterable
 from typing import Final
 
-# A phone that changes its network is silent for some seconds. Without an end, as many stalled senders as there are
-# threads stop the server, headers, bodies and answers that nobody reads alike.
+# A phone that changes its network is silent for some seconds. Requests are collected before threads see them (see
+# infra.patient_worker); without an end, as many who do not read their answers as there are threads stop the server.
 SILENCE_SECONDS: Final = 30.0
 
 
@@ -21,3 +22,15 @@ def limit_silence(listeners: Iterable[socket.socket], *, seconds: float = SILENC
     for listener in listeners:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
+# Connections, files of large bodies, connections to Redis. The usual 1,024 end a process that would open one more.
+_FILES: Final = 4096
+
+
+def allow_files() -> None:
+    """Let this process and its children open enough files, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from infra.client_sockets import limit_silence
+from infra.client_sockets import allow_files, limit_silence
 from infra.environment import settings_from
 from infra.exposure import refuse_open_web
 
@@ -27,8 +27,11 @@ if _settings.web_metrics_port:
     bind.append(_address(_settings.web_metrics_bind, _settings.web_metrics_port))
 # Which proxies are believed is decided in one place, web.access.client_address.
 forwarded_allow_ips = ""
-# Threads, because a long poll waits; processes, because checking an image computes.
-worker_class = "gthread"
+# Threads, because a long poll waits; processes, because checking an image computes. A thread sees a request once it is
+# there.
+worker_class = "infra.patient_worker.PatientWorker"
+# Of one process. Each may take a second file, for a large body: see allow_files.
+worker_connections = 400
 workers = _settings.web_processes
 threads = _settings.web_threads
 # An idle connection of a polling page stays open, above the longest pause between two polls.
@@ -56,8 +59,9 @@ def when_ready(server: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Forget the metrics of an earlier run: its counters belong to processes that are gone."""
+    """Allow enough files, and forget the metrics of an earlier run: their processes are gone."""
     del server
+    allow_files()
     from common.shared_metrics import forget_earlier_life  # noqa: PLC0415  see above
 
     forget_earlier_life(_metrics_folder)

@@ -1,0 +1,148 @@
+"""One HTTP request on its way in: what has come of it, whether it is whole, and how long the rest may take."""
+
+import re
+import tempfile
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import IO, Final
+
+# Gunicorn's own limits would let a head grow to 800 kB; browsers and programs send 1 to 8 kB.
+MAX_HEAD_BYTES: Final = 64 * 1024
+
+# Larger bodies (folders, archives) are read by a thread while they come; at most a few at one time.
+MAX_HELD_BYTES: Final = 24 * 1024 * 1024
+
+# A photograph as phones send it to a batch stays in memory, others go to a file in the temporary folder.
+_MEMORY_BYTES: Final = 1024 * 1024
+
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_LENGTH: Final = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_FRAMING: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+_EXPECTS: Final = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
+
+
+class Stage(Enum):
+    """How far a request has come."""
+
+    HEAD = auto()
+    BODY = auto()
+    # All of it is here.
+    WHOLE = auto()
+    # Its body is too long to hold, or of a length that it does not tell.
+    STREAMED = auto()
+    # Its head has no end.
+    ENDLESS = auto()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a sender may take.
+
+    Attributes:
+        head_seconds: For the head as a whole.
+        silence_seconds: Between two pieces.
+        grace_seconds: For the body, beside the time that its bytes take at the slowest rate.
+        slowest_rate: Bytes a second of a body: a weak mobile network has more.
+    """
+
+    head_seconds: float = 20.0
+    silence_seconds: float = 30.0
+    grace_seconds: float = 30.0
+    slowest_rate: float = 4096.0
+
+
+@dataclass
+class Arrival:
+    """Collect the bytes of one request.
+
+    Attributes:
+        patience: How long it may take.
+        began: Instant of its first byte or, before that, of the connection; monotonic, in s.
+        stage: How far it has come.
+        expects_leave: Whether the sender waits to be told to go on, once.
+        rest: Bytes after its end: the beginning of the next request.
+    """
+
+    patience: Patience
+    began: float
+    stage: Stage = Stage.HEAD
+    expects_leave: bool = False
+    rest: bytes = b""
+    received: int = 0
+    _latest: float = 0.0
+    _missing: int = 0
+    _head: bytearray = field(default_factory=bytearray)
+    _held: "tempfile.SpooledTemporaryFile[bytes] | None" = None
+
+    def feed(self, piece: bytes, now: float) -> None:
+        """Take what has come."""
+        if not self.received:
+            self.began = now
+        self.received += len(piece)
+        self._latest = now
+        if self.stage is Stage.HEAD:
+            self._feed_head(piece)
+        elif self.stage is Stage.BODY:
+            self._feed_body(piece)
+
+    def overdue(self, now: float) -> bool:
+        """Whether the sender took too long."""
+        patience = self.patience
+        if not self.received:
+            return now > self.began + patience.silence_seconds
+        if now > self._latest + patience.silence_seconds:
+            return True
+        if self.stage is Stage.HEAD:
+            return now > self.began + patience.head_seconds
+        return now > self.began + patience.grace_seconds + self.received / patience.slowest_rate
+
+    def open(self) -> IO[bytes]:
+        """Give the bytes to read, from the first one."""
+        if self._held is None:
+            self._held = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  closed by `close`
+            self._held.write(self._head)
+        self._held.seek(0)
+        return self._held
+
+    def close(self) -> None:
+        """Drop the bytes."""
+        if self._held is not None:
+            self._held.close()
+
+    def _feed_head(self, piece: bytes) -> None:
+        # The end may lie across two pieces.
+        searched = max(0, len(self._head) - len(_END_OF_HEAD))
+        self._head += piece
+        end = self._head.find(_END_OF_HEAD, searched)
+        if end < 0:
+            if len(self._head) > MAX_HEAD_BYTES:
+                self.stage = Stage.ENDLESS
+            return
+        self._judge(bytes(self._head[: end + len(_END_OF_HEAD)]), end + len(_END_OF_HEAD))
+
+    def _judge(self, head: bytes, length: int) -> None:
+        """Decide by the head how the body comes; what is wrong with it is gunicorn's to say."""
+        declared = _LENGTH.findall(head)
+        framing = _FRAMING.findall(head)
+        if length > MAX_HEAD_BYTES:
+            self.stage = Stage.ENDLESS
+            return
+        if len(framing) != len(declared) or len(declared) > 1 or (declared and int(declared[0]) > MAX_HELD_BYTES):
+            self.stage = Stage.STREAMED
+            return
+        body = bytes(self._head[length:])
+        self._missing = int(declared[0]) if declared else 0
+        self.stage = Stage.BODY
+        self.expects_leave = self._missing > len(body) and _EXPECTS.search(head) is not None
+        self._held = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  closed by `close`
+        self._held.write(head)
+        self._head.clear()
+        self._feed_body(body)
+
+    def _feed_body(self, piece: bytes) -> None:
+        assert self._held is not None  # noqa: S101  made where the stage began
+        self._held.write(piece[: self._missing])
+        self.rest += piece[self._missing :]
+        self._missing = max(0, self._missing - len(piece))
+        if not self._missing:
+            self.stage = Stage.WHOLE

@@ -1,0 +1,218 @@
+"""Hostile and broken senders against the real server: each hears a 4xx or is cut off, and nobody else notices."""
+
+import contextlib
+import io
+import socket
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+
+import httpx
+import pytest
+
+from tests.fixtures.redis import RedisServer
+from tests.waiting import wait_until
+from tests.web_server import IMPATIENT_SECONDS, WebServer, web_settings
+
+THREADS = 4
+MakeImage = Callable[..., bytes]
+
+
+@pytest.fixture(scope="module")
+def server(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "spool").mkdir()
+    settings = web_settings(redis_url=redis_server.url, folder=folder)
+    server = WebServer(
+        settings.model_copy(update={"web_processes": 1}),
+        environment={"DENTIQ_WEB_THREADS": str(THREADS), "TMPDIR": str(folder / "spool")},
+        configuration="tests.impatient_gunicorn_conf",
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def web(server: WebServer, redis_url: str) -> WebServer:
+    return server
+
+
+def head(length: object, *, path: str = "/api/v1/jobs", more: str = "", kind: str = "image/jpeg") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}", f"Content-Length: {length}", more]
+    return "\r\n".join(line for line in lines if line).encode() + b"\r\n\r\n"
+
+
+def exchange(web: WebServer, sent: bytes, *, timeout: float = 20) -> bytes:
+    """Send bytes and read until the server closes."""
+    with socket.create_connection(("127.0.0.1", web.settings.port), timeout=timeout) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(sent)
+        return everything(connection)
+
+
+def everything(connection: socket.socket) -> bytes:
+    pieces = []
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def submit(web: WebServer, image: bytes) -> httpx.Response:
+    return httpx.post(f"{web.url}/api/v1/jobs", content=image, headers={"Content-Type": "image/jpeg"}, timeout=20)
+
+
+@contextlib.contextmanager
+def trickling(web: WebServer, *, beginnings: list[bytes]) -> Iterator[list[socket.socket]]:
+    """Keep connections open and send one more byte on each, every fifth of a second."""
+    stop = Event()
+    with contextlib.ExitStack() as held:
+        connections = [
+            held.enter_context(socket.create_connection(("127.0.0.1", web.settings.port), timeout=10))
+            for _ in beginnings
+        ]
+        for connection, beginning in zip(connections, beginnings, strict=True):
+            connection.sendall(beginning)
+
+        def trickle() -> None:
+            while not stop.wait(IMPATIENT_SECONDS / 5):
+                for connection in connections:
+                    with contextlib.suppress(OSError):
+                        connection.send(b"a")
+
+        thread = Thread(target=trickle)
+        thread.start()
+        try:
+            yield connections
+        finally:
+            stop.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nX: ", head(500_000)], ids=["in the head", "in the body"]
+)
+def test_senders_of_a_byte_now_and_then_hold_no_thread(web: WebServer, make_image: MakeImage, beginning: bytes) -> None:
+    """Many times as many as there are threads: who comes beside them is answered as if they were not there."""
+    with trickling(web, beginnings=[beginning] * (20 * THREADS)):
+        started = time.monotonic()
+        for _ in range(10):
+            assert submit(web, make_image()).status_code == 202
+        # Each would have waited that long for a thread, if they held them.
+        assert time.monotonic() - started < 3 * IMPATIENT_SECONDS
+
+
+def test_a_sender_of_a_byte_now_and_then_is_told_in_the_end(web: WebServer) -> None:
+    with trickling(web, beginnings=[head(500_000)]) as (connection,):
+        assert everything(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def test_bodies_too_long_to_hold_take_a_part_of_the_threads_alone(web: WebServer, make_image: MakeImage) -> None:
+    archive = head(500_000_000, path="/api/v1/batches/x/images", kind="multipart/form-data; boundary=b")
+    with trickling(web, beginnings=[archive] * (5 * THREADS)):
+        for _ in range(5):
+            assert submit(web, make_image()).status_code == 202
+
+
+def test_an_archive_too_long_to_hold_is_taken(web: WebServer, make_image: MakeImage) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("a.jpg", make_image())
+        archive.writestr("notes.bin", bytes(30_000_000))
+    batch = httpx.post(f"{web.url}/api/v1/batches", json={}).json()["id"]
+    files = {"archive": ("folder.zip", data.getvalue())}
+    answer = httpx.post(f"{web.url}/api/v1/batches/{batch}/images", files=files, timeout=60)
+    assert answer.status_code == 202
+    assert [image["filename"] for image in answer.json()["accepted"]] == ["a.jpg"]
+
+
+def test_a_body_in_chunks_is_taken(web: WebServer, make_image: MakeImage) -> None:
+    image = make_image()
+    pieces = (image[start : start + 100] for start in range(0, len(image), 100))
+    assert submit(web, pieces).status_code == 202  # type: ignore[arg-type]  # httpx sends an iterator in chunks
+
+
+def test_requests_sent_in_one_go_are_answered_one_after_the_other(web: WebServer, make_image: MakeImage) -> None:
+    image = make_image()
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answers = exchange(web, (head(len(image)) + image) * 3 + last)
+    assert answers.count(b"HTTP/1.1 202 ") == 3
+    assert answers.count(b'{"status":"alive"}') == 1
+
+
+def test_a_sender_that_asks_for_leave_gets_it(web: WebServer, make_image: MakeImage) -> None:
+    image = make_image()
+    with socket.create_connection(("127.0.0.1", web.settings.port), timeout=10) as connection:
+        connection.sendall(head(len(image), more="Expect: 100-continue\r\nConnection: close"))
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(image)
+        assert b"HTTP/1.1 202 " in everything(connection)
+
+
+WRONG = {
+    "less body than declared": (head(500_000) + b"abc", b"408"),
+    "a negative length": (head(-1) + b"abc", b"400"),
+    "a length that is no number": (head("many") + b"abc", b"400"),
+    "two lengths": (head(3, more="Content-Length: 4") + b"abcd", b"400"),
+    "a length and chunks": (head(3, more="Transfer-Encoding: chunked") + b"0\r\n\r\n", b"400"),
+    "chunks that are none": (head(3).replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"zz\r\n", b"400"),
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400"),
+    "a header line without a colon": (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"400"),
+    "a huge request line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"4"),
+    "a huge header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"4"),
+    "a head without an end": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: a\r\n" * 50_000, b"431"),
+    "ten thousand headers": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 9_000 + b"\r\n", b"4"),
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), WRONG.values(), ids=WRONG.keys())
+def test_a_request_that_is_wrong_is_refused(web: WebServer, sent: bytes, status: bytes) -> None:
+    answer = exchange(web, sent)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
+
+
+def test_more_body_than_declared_is_another_request_and_a_wrong_one(web: WebServer, make_image: MakeImage) -> None:
+    image = make_image()
+    answers = exchange(web, head(len(image)) + image + b"and more\r\n\r\n")
+    assert answers.startswith(b"HTTP/1.1 202 ")
+    assert b"HTTP/1.1 400 " in answers
+
+
+def test_ten_thousand_form_parts_are_refused(web: WebServer) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n'
+    body = part * 10_000 + b"--b--\r\n"
+    kind = "multipart/form-data; boundary=b"
+    for path in ("/api/v1/jobs", "/", "/api/v1/batches/x/images", "/sign-in"):
+        answer = exchange(web, head(len(body), path=path, kind=kind, more="Connection: close") + body)
+        assert answer.startswith(b"HTTP/1.1 4"), (path, answer[:100])
+
+
+def test_aborted_uploads_leave_nothing(web: WebServer, make_image: MakeImage) -> None:
+    for _ in range(3 * THREADS):
+        for sent in (head(5_000_000) + bytes(3_000_000), head(500_000_000) + bytes(1000), b"POST / HT"):
+            with socket.create_connection(("127.0.0.1", web.settings.port), timeout=10) as connection:
+                connection.sendall(sent)
+    assert submit(web, make_image()).status_code == 202
+    stored = [path for path in (web.settings.data_dir / "storage").rglob("*") if path.is_file()]
+    spool = web.settings.data_dir.parent / "spool"
+    wait_until(lambda: not any(spool.iterdir()), 10, what="an empty spool")
+    assert not [path for path in stored if path.stat().st_size > 1_000_000]
+    assert web.runs()
+
+
+def test_more_connections_than_there_are_places_make_room(web: WebServer, make_image: MakeImage) -> None:
+    with contextlib.ExitStack() as held:
+        for _ in range(450):
+            connection = socket.create_connection(("127.0.0.1", web.settings.port), timeout=10)
+            held.enter_context(connection)
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+        assert submit(web, make_image()).status_code == 202
+
+
+def test_the_server_logged_no_crash(web: WebServer) -> None:
+    log = (web.settings.data_dir / "web.log").read_text(errors="replace")
+    assert "request_crashed" not in log
+    assert "Exception in worker process" not in log
+    assert "WORKER TIMEOUT" not in log
