@@ -114,6 +114,11 @@ OUTCOMES: Final = Metric(
 PREDICTED_LABELS: Final = Metric(
     "dentiq_predicted_labels_total", "Results by their most probable label.", labels=("model_version", "label")
 )
+SHADOW_ANSWERS: Final = Metric(
+    "dentiq_shadow_answers_total",
+    "Jobs that a shadow version answered too, by the label that served and whether the shadow's was the same.",
+    labels=("model_version", "shadow_version", "label", "agreement"),
+)
 QUEUE_DEPTH: Final = Metric("dentiq_queue_depth", "Jobs that wait in a queue.", labels=("queue",))
 QUEUE_OLDEST_SECONDS: Final = Metric(
     "dentiq_queue_oldest_age_seconds", "Time that the oldest waiting job of a queue has waited.", labels=("queue",)
@@ -176,6 +181,11 @@ MODEL_LOAD_SECONDS: Final = Metric(
     "Time to verify, load and self-test a model.",
     labels=("model_version",),
     buckets=_LOAD_SECONDS,
+)
+SHADOW_FAILURES: Final = Metric(
+    "dentiq_shadow_failures_total",
+    "Jobs of its share that a shadow version could not answer; their results are untouched.",
+    labels=("shadow_version",),
 )
 SWEEPS: Final = Metric("dentiq_sweeps_total", "Runs of the sweeper that went through.")
 MODELS_HELD: Final = Metric("dentiq_worker_models", "Pool processes of this worker that hold a model.")

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import ModelInvalidError, ModelNotFoundError
@@ -14,7 +15,28 @@ CURRENT_NAME = "current"
 # Names the version that served before the current one.
 PREVIOUS_NAME = "previous"
 
+# Names a second version and the share of the jobs that it answers as well, unseen.
+SHADOW_NAME = "shadow"
+
 _VERSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A second version that answers a share of the jobs beside the one that serves; its answers are never shown.
+
+    Attributes:
+        version: Its name.
+        share: From above 0 to 1.
+    """
+
+    version: str
+    share: float
+
+    def takes(self, job_id: str) -> bool:
+        """Whether a job is in the share: the same job always is or is not, whichever worker asks."""
+        digest = hashlib.sha256(job_id.encode()).digest()
+        return int.from_bytes(digest[:8], "big") < self.share * 2**64
 
 
 class ModelStore:
@@ -103,6 +125,9 @@ class ModelStore:
         if before and before != version:
             self._write(PREVIOUS_NAME, before)
         self._write(CURRENT_NAME, version)
+        shadow = self.shadow()
+        if shadow is not None and shadow.version == version:
+            self.end_shadow()
 
     def previous(self) -> str:
         """Name the version that served before the current one.
@@ -116,16 +141,41 @@ class ModelStore:
         self.folder(version)
         return version
 
+    def shadow(self) -> Shadow | None:
+        """Name the version that answers a share of the jobs unseen; None while none does.
+
+        What cannot be read counts as none: a shadow must never keep the version that serves from serving.
+        """
+        version, _, share = self._named_in(SHADOW_NAME).partition(" ")
+        try:
+            shadow = Shadow(version, float(share))
+        except ValueError:
+            return None
+        return shadow if _VERSION.fullmatch(version) and 0 < shadow.share <= 1 else None
+
+    def set_shadow(self, shadow: Shadow) -> None:
+        """Let a second version answer a share of the jobs.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+        """
+        self.folder(shadow.version)
+        self._write(SHADOW_NAME, f"{shadow.version} {shadow.share!r}")
+
+    def end_shadow(self) -> None:
+        """Let no second version answer any more."""
+        (self.root / SHADOW_NAME).unlink(missing_ok=True)
+
     def _named_in(self, name: str) -> str:
         try:
             return (self.root / name).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return ""
 
-    def _write(self, name: str, version: str) -> None:
+    def _write(self, name: str, line: str) -> None:
         handle, part = tempfile.mkstemp(prefix=f".{name}-", dir=self.root)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(version + "\n")
+            file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes the file private; workers may run as another user.

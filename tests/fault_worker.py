@@ -10,7 +10,7 @@ import worker.serving
 from common.errors import DentiqError, InferenceError, ModelInvalidError
 from common.jobs.record import Outcome
 from common.settings import Settings
-from tests.faults import BREAKING, DAMAGED_VERSION, POISON
+from tests.faults import BREAKING, BUGGY_VERSION, DAMAGED_VERSION, OPPOSITE_VERSION, POISON
 from worker.celery_app import create_app
 from worker.inference.prediction import Prediction
 
@@ -47,8 +47,11 @@ class FaultPredictor:
             return InferenceError("The network failed on this image.")
         if image == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.version == BUGGY_VERSION:
+            raise ZeroDivisionError
         time.sleep(_SECONDS_PER_IMAGE)
-        return Prediction((image[0] / 100, 1 - image[0] / 100), Outcome.ANSWERED, 0.0, _SECONDS_PER_IMAGE)
+        caries = 1 - image[0] / 100 if self.version == OPPOSITE_VERSION else image[0] / 100
+        return Prediction((caries, 1 - caries), Outcome.ANSWERED, 0.0, _SECONDS_PER_IMAGE)
 
 
 def _load(*_: Any, version: str, **__: Any) -> FaultPredictor:

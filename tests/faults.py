@@ -1,7 +1,13 @@
-"""Images that a stand-in model fails on; see `tests.fault_worker`, which only its own process imports."""
+"""Images and versions that a stand-in model fails on; see `tests.fault_worker`, which only its own process imports."""
 
 POISON = b"poison"
 BREAKING = b"breaking"
 
 # Its checksum is wrong, says the stand-in.
 DAMAGED_VERSION = "damaged"
+
+# No image is answered by this version: each raises what nobody foresaw.
+BUGGY_VERSION = "buggy"
+
+# Takes caries for healthy and healthy for caries.
+OPPOSITE_VERSION = "opposite"

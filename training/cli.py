@@ -19,8 +19,9 @@ from training.plan import FitPlan
 from training.progress import console
 from training.reproduce import TOLERANCE, reproduce_stored
 from training.run import Run
+from training.shadowing import stored_shadow_comparisons
 from training.soup import average_runs
-from training.tables import print_comparison, print_reproduction
+from training.tables import print_comparison, print_reproduction, print_shadow
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -184,6 +185,30 @@ def reproduce(job: str) -> None:
     print_reproduction(found)
     if not found.agrees:
         raise click.ClickException(f"the answers differ by {found.difference:.6f}, more than {TOLERANCE}")
+
+
+@main.command()
+@store_option
+@click.argument("version", required=False)
+@click.option(
+    "--share", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, help="Of the jobs."
+)
+@click.option("--off", is_flag=True, help="Let no second version answer any more.")
+def shadow(store_folder: Path, version: str | None, share: float, off: bool) -> None:
+    """Let VERSION answer a share of the jobs unseen; without VERSION, print what came of it."""
+    store = ModelStore(store_folder)
+    if off:
+        store.end_shadow()
+        console.print("no version answers unseen any more")
+    elif version is not None:
+        steps.run_shadow(store, version, share)
+    else:
+        now = store.shadow()
+        console.print(
+            f"{now.version} answers {now.share:.0%} of the jobs unseen" if now else "no version answers unseen"
+        )
+        for found in stored_shadow_comparisons(Settings.from_env()):
+            print_shadow(found)
 
 
 @main.command("list")

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
+import click
 from safetensors.torch import save_file
 
 from common.manifest import Manifest, OodRule
-from common.model_store import ModelStore
+from common.model_store import ModelStore, Shadow
 from training.calibrate import abstain_threshold, fit_temperature
 from training.dataset import Dataset, Sample, read_dataset
 from training.evaluate import Thresholds
@@ -137,3 +138,16 @@ def run_promote(store: ModelStore, version: str) -> None:
     load_predictor(store, runtime="onnx", device="cpu", version=version)
     store.set_current(version)
     console.print(f"[bold]{version}[/] serves now")
+
+
+def run_shadow(store: ModelStore, version: str, share: float) -> None:
+    """Let a version answer a share of the jobs unseen after its checksums and self-test have passed.
+
+    Raises:
+        click.UsageError: It is the version that serves.
+    """
+    if version == store.current():
+        raise click.UsageError(f"{version} serves already: a version cannot be the shadow of itself.")
+    load_predictor(store, runtime="onnx", device="cpu", version=version)
+    store.set_shadow(Shadow(version, share))
+    console.print(f"[bold]{version}[/] answers {share:.0%} of the jobs unseen from now on")

@@ -8,6 +8,7 @@ from training.compare import Comparison
 from training.dataset import Dataset
 from training.progress import console
 from training.reproduce import Reproduction
+from training.shadowing import ShadowComparison
 
 
 def print_figures(found: dict[str, Any]) -> None:
@@ -48,6 +49,20 @@ def print_comparison(found: Comparison) -> None:
     console.print(table)
     console.print(f"gain of the second: {found.gain:+.3f} (95 %: {low:+.3f} to {high:+.3f})")
     console.print(f"same top label: {found.same_label:.1%}")
+
+
+def print_shadow(found: ShadowComparison) -> None:
+    """Print how a shadow answered beside the version that served, label by label."""
+    table = Table(
+        "served", "jobs", "same", "the shadow said instead", title=f"{found.served} served, {found.shadow} unseen"
+    )
+    for label in sorted({said for said, _ in found.labels}):
+        row = {other: count for (said, other), count in found.labels.items() if said == label}
+        jobs, same = sum(row.values()), row.pop(label, 0)
+        others = ", ".join(f"{other} {count}" for other, count in sorted(row.items(), key=lambda item: -item[1]))
+        table.add_row(label, str(jobs), f"{same / jobs:.1%}", others)
+    console.print(table)
+    console.print(f"{found.jobs} jobs: same label {found.same_label:.1%}, same outcome {found.same_outcome:.1%}")
 
 
 def print_reproduction(found: Reproduction) -> None:

@@ -20,6 +20,7 @@ from common.errors import (
 )
 from common.jobs.deliveries import DeliveryState, DeliveryStore
 from common.jobs.record import JobStatus, Outcome
+from common.jobs.shadows import label_pairs
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.queues import QueueName
@@ -110,6 +111,17 @@ def _totals(counts: Mapping[str, int], labels: Mapping[str, Sequence[str]]) -> I
     yield _counter(table.OUTCOMES, outcomes | _of_kind(counts, "outcome"))
     predicted = {(version, label): 0 for version, names in labels.items() for label in names}
     yield _counter(table.PREDICTED_LABELS, predicted | _of_kind(counts, "label"))
+    yield _counter(table.SHADOW_ANSWERS, _shadow_answers(counts))
+
+
+def _shadow_answers(counts: Mapping[str, int]) -> dict[tuple[str, ...], int]:
+    totals: dict[tuple[str, ...], int] = {}
+    for pair, count in label_pairs(counts).items():
+        # Both from zero as soon as there is one: a share of agreement needs the two of them.
+        for agreement in ("same", "other"):
+            totals.setdefault((pair.served, pair.shadow, pair.said, agreement), 0)
+        totals[pair.served, pair.shadow, pair.said, "same" if pair.said == pair.shadow_said else "other"] += count
+    return totals
 
 
 def _of_kind(counts: Mapping[str, int], kind: str) -> dict[tuple[str, ...], int]:

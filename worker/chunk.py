@@ -1,7 +1,7 @@
 """One chunk of jobs from claim to report: read the images, predict, write what came of each."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,8 +71,12 @@ class ChunkWork:
         self._retries = retries
         self._metrics = metrics or WorkerMetrics()
 
-    def run(self, claims: Sequence[Claim]) -> bool:
+    def run(self, claims: Sequence[Claim], *, afterwards: Callable[[Sequence[Success]], None] | None = None) -> bool:
         """Bring every claimed job to its end, or back into its queue.
+
+        Args:
+            claims: The chunk.
+            afterwards: Told of the results that were written, once they are.
 
         Returns:
             Whether the network computed all it was given; if not, the model may have broken: see `check`.
@@ -89,7 +93,9 @@ class ChunkWork:
             error = JobError(f"dentiq failed on this job ({type(bug).__name__}); the worker's log says more.")
             self._postpone([_failure(claim, error) for claim in claims])
             return False
-        self._report(claims, answers, started=started)
+        written = self._report(claims, answers, started=started)
+        if afterwards is not None:
+            afterwards(written)
         return not any(isinstance(answer, InferenceError) for answer in answers)
 
     def check(self) -> None:
@@ -113,12 +119,14 @@ class ChunkWork:
             else:
                 yield image
 
-    def _report(self, claims: Sequence[Claim], answers: Sequence[Prediction | DentiqError], *, started: float) -> None:
+    def _report(
+        self, claims: Sequence[Claim], answers: Sequence[Prediction | DentiqError], *, started: float
+    ) -> list[Success]:
         reports: list[Success | Failure] = []
         passing: list[Failure] = []
         for claim, answer in zip(claims, answers, strict=True):
             if isinstance(answer, Prediction):
-                reports.append(self._success(claim, answer))
+                reports.append(success(claim, self._predictor, answer))
             else:
                 log.info("job_failed", job_id=claim.job_id, attempt=claim.attempt, code=answer.code)
                 (passing if answer.retryable else reports).append(_failure(claim, answer))
@@ -130,6 +138,10 @@ class ChunkWork:
             refused = [report.claim.job_id for report, done in zip(reports, written, strict=True) if not done]
             if refused:
                 log.warning("results_refused", job_ids=refused, reason="the leases had been taken over")
+            return [
+                report for report, done in zip(reports, written, strict=True) if done and isinstance(report, Success)
+            ]
+        return []
 
     def _postpone(self, failures: Sequence[Failure]) -> None:
         until_redis_answers(
@@ -138,18 +150,20 @@ class ChunkWork:
             )
         )
 
-    def _success(self, claim: Claim, prediction: Prediction) -> Success:
-        probabilities = prediction.probabilities
-        best = max(range(len(probabilities)), key=probabilities.__getitem__)
-        return Success(
-            claim,
-            self._predictor.version,
-            prediction.outcome,
-            self._predictor.labels[best],
-            probabilities,
-            decode_seconds=prediction.decode_seconds,
-            inference_seconds=prediction.inference_seconds,
-        )
+
+def success(claim: Claim, predictor: Predictor, prediction: Prediction) -> Success:
+    """Write a model's answer to a claimed job as the report that the job store takes."""
+    probabilities = prediction.probabilities
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    return Success(
+        claim,
+        predictor.version,
+        prediction.outcome,
+        predictor.labels[best],
+        probabilities,
+        decode_seconds=prediction.decode_seconds,
+        inference_seconds=prediction.inference_seconds,
+    )
 
 
 def _failure(claim: Claim, error: DentiqError) -> Failure:

@@ -38,6 +38,7 @@ class WorkerMetrics:
         self._confidence = table.histogram(table.CONFIDENCE, registry)
         self._load = table.histogram(table.MODEL_LOAD_SECONDS, registry)
         self._refused = table.counter(table.RESULTS_REFUSED, registry)
+        self._shadow_failures = table.counter(table.SHADOW_FAILURES, registry)
         self._sweeps = table.counter(table.SWEEPS, registry)
         self._models = table.living_gauge(table.MODELS_HELD, registry)
         self._runtime = {"runtime": "none", "device": "none"}
@@ -78,6 +79,16 @@ class WorkerMetrics:
                 self._decode.observe(report.decode_seconds)
                 self._inference.labels(**self._runtime).observe(report.inference_seconds)
                 self._confidence.labels(report.model_version).observe(max(report.probabilities))
+
+    def shadow_loaded(self, *, version: str, seconds: float) -> None:
+        """Note a shadow version that was loaded beside the one that serves."""
+        self._load.labels(version).observe(seconds)
+        # From zero, as above.
+        self._shadow_failures.labels(version)
+
+    def shadow_failed(self, version: str) -> None:
+        """Note a job that a shadow version could not answer."""
+        self._shadow_failures.labels(version).inc()
 
     def swept(self) -> None:
         """Note a run of the sweeper that went through."""

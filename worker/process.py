@@ -15,6 +15,7 @@ from common.errors import (
 )
 from common.jobs.batches import BatchStore
 from common.jobs.explanations import ExplanationRegister
+from common.jobs.shadows import ShadowRegister
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.messages import ExplanationRequest, WorkHint
@@ -67,7 +68,15 @@ class PoolProcess:
         self._sweeper = Sweeper(self._store, BatchStore(client), storage, rules)
         self._heartbeat = Heartbeat(self._store, self._register, lease_seconds=settings.lease_seconds)
         self._model = ServingModel(
-            Surroundings(settings, self._store, storage, ExplanationRegister(client), self._metrics, self._heartbeat)
+            Surroundings(
+                settings,
+                self._store,
+                storage,
+                ExplanationRegister(client),
+                ShadowRegister(client),
+                self._metrics,
+                self._heartbeat,
+            )
         )
         self._model.get()
 
@@ -84,7 +93,7 @@ class PoolProcess:
                 if not claims:
                     return
                 with self._heartbeat.holding(claims):
-                    sound = serving.work.run(claims)
+                    sound = serving.work.run(claims, afterwards=serving.shadow.run)
                 if not sound:
                     self._end_if_broken(serving)
                 if time.monotonic() >= end:

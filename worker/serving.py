@@ -11,6 +11,7 @@ from structlog import get_logger
 from common.errors import JobStoreUnavailableError, ModelError
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.record import WorkerInfo
+from common.jobs.shadows import ShadowRegister
 from common.jobs.store import JobStore
 from common.model_store import ModelStore
 from common.settings import Settings
@@ -18,8 +19,9 @@ from common.storage import Storage
 from worker.chunk import ChunkWork, RetryPolicy
 from worker.explain import ExplanationWork
 from worker.heartbeat import Heartbeat
-from worker.inference.predictor import load_predictor
+from worker.inference.predictor import Predictor, load_predictor
 from worker.metrics import WorkerMetrics
+from worker.shadow import ShadowModel
 
 log = get_logger(__name__)
 
@@ -33,11 +35,12 @@ _RETRY_SECONDS: Final = 10.0
 
 @dataclass(frozen=True)
 class Serving:
-    """A loaded model at work."""
+    """A loaded model at work, and the shadow beside it."""
 
     version: str
     work: ChunkWork
     explanations: ExplanationWork
+    shadow: ShadowModel
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Surroundings:
     store: JobStore
     storage: Storage
     explanations: ExplanationRegister
+    shadows: ShadowRegister
     metrics: WorkerMetrics
     heartbeat: Heartbeat
 
@@ -59,6 +63,13 @@ class ServingModel:
         self._around = surroundings
         self._models = ModelStore(surroundings.settings.model_store_dir)
         self._serving: Serving | None = None
+        self._shadow = ShadowModel(
+            self._models,
+            self._open,
+            register=surroundings.shadows,
+            storage=surroundings.storage,
+            metrics=surroundings.metrics,
+        )
         self._looked_at = -_LOOK_SECONDS
         self._failed_at = -_RETRY_SECONDS
         self._failed_version = ""
@@ -72,6 +83,8 @@ class ServingModel:
         if now >= self._looked_at + _LOOK_SECONDS:
             self._looked_at = now
             self._follow(now)
+            if self._serving is not None:
+                self._shadow.follow(serves=self._serving.version)
         return self._serving
 
     def is_current(self, version: str) -> bool:
@@ -105,7 +118,7 @@ class ServingModel:
     def _load(self, version: str) -> Serving:
         around, settings = self._around, self._around.settings
         started = time.monotonic()
-        predictor = load_predictor(self._models, runtime=settings.runtime, device=settings.device, version=version)
+        predictor = self._open(version)
         around.metrics.model_loaded(
             version=version,
             runtime=predictor.runtime_name,
@@ -129,4 +142,9 @@ class ServingModel:
             version,
             ChunkWork(around.store, around.storage, predictor, retries, metrics=around.metrics),
             ExplanationWork(around.store, around.explanations, around.storage, predictor),
+            self._shadow,
         )
+
+    def _open(self, version: str) -> Predictor:
+        settings = self._around.settings
+        return load_predictor(self._models, runtime=settings.runtime, device=settings.device, version=version)

@@ -17,6 +17,7 @@ NAMES = (
     "due_erasures",
     "ask_explanation",
     "note_explanation",
+    "note_shadow",
     "create_batch",
     "close_batch",
     "sweep_batch",

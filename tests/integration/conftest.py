@@ -19,7 +19,7 @@ from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage, image_key
-from tests.faults import DAMAGED_VERSION
+from tests.faults import BUGGY_VERSION, DAMAGED_VERSION, OPPOSITE_VERSION
 from tests.waiting import wait_until
 from tests.webhook_receiver import SECRET
 
@@ -115,7 +115,7 @@ class FaultBench:
 
 def _model_store(root: Path) -> ModelStore:
     """Make a store of versions that only the stand-in can load."""
-    for version in ("fault", "fault-2", DAMAGED_VERSION):
+    for version in ("fault", "fault-2", DAMAGED_VERSION, BUGGY_VERSION, OPPOSITE_VERSION):
         (root / version).mkdir(parents=True)
         (root / version / MANIFEST_NAME).touch()
     store = ModelStore(root)

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import ModelInvalidError, ModelNotFoundError
 from common.manifest import Manifest, Preprocessing
-from common.model_store import ModelStore
+from common.model_store import SHADOW_NAME, ModelStore, Shadow
 
 
 def add_version(root: Path, version: str, content: bytes = b"weights") -> None:
@@ -105,3 +105,35 @@ def test_a_folder_under_another_name_than_its_manifest_is_refused(store: ModelSt
     (store.root / "2026-11-23-a").rename(store.root / "renamed")
     with pytest.raises(ModelInvalidError, match="renamed"):
         store.manifest("renamed")
+
+
+def test_a_shadow_takes_its_share_of_the_jobs_and_always_the_same_ones() -> None:
+    ids = [f"job-{number}" for number in range(4000)]
+    tenth, half = Shadow("v2", 0.1), Shadow("v2", 0.5)
+    taken = [job_id for job_id in ids if tenth.takes(job_id)]
+    assert 320 < len(taken) < 480
+    assert taken == [job_id for job_id in ids if tenth.takes(job_id)]
+    assert all(half.takes(job_id) for job_id in taken)
+    assert all(Shadow("v2", 1.0).takes(job_id) for job_id in ids)
+
+
+def test_a_shadow_is_named_until_it_is_ended_or_promoted(store) -> None:
+    assert store.shadow() is None
+    store.set_shadow(Shadow("2026-11-24-b", 0.25))
+    assert store.shadow() == Shadow("2026-11-24-b", 0.25)
+    store.end_shadow()
+    assert store.shadow() is None
+    store.set_shadow(Shadow("2026-11-24-b", 0.25))
+    store.set_current("2026-11-24-b")
+    assert store.shadow() is None
+
+
+@pytest.mark.parametrize("text", ["", "2026-11-24-b", "v2 much", "v2 0", "v2 1.5", "../v2 0.1", "v2 nan"])
+def test_what_cannot_be_read_names_no_shadow(store, text: str) -> None:
+    (store.root / SHADOW_NAME).write_text(text)
+    assert store.shadow() is None
+
+
+def test_a_version_that_is_not_there_cannot_be_a_shadow(store) -> None:
+    with pytest.raises(ModelNotFoundError):
+        store.set_shadow(Shadow("v9", 0.1))
