@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from common.api_keys import KeyFile
+from common.jobs.batch_ranks import BatchRanks
 from common.jobs.batches import BatchStore
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.explanations import ExplanationRegister
