@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from captum.attr import LayerGradCam
 from PIL import Image
 from torch import nn
 
@@ -60,6 +61,22 @@ def test_evidence_adds_up_to_the_logits() -> None:
     evidence = network.evidence(batch)
     assert evidence is not None
     assert torch.allclose(evidence.mean(dim=(2, 3)) + network.head.bias, network(batch)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["timm:tf_efficientnet_lite0", "timm:test_efficientnet"])
+def test_the_evidence_is_the_grad_cam_of_a_kept_library_up_to_a_constant(architecture: str) -> None:
+    torch.manual_seed(0)
+    network = build(architecture, 3).eval()
+    batch = torch.rand(2, 3, 96, 96)
+    evidence = network.evidence(batch)
+    assert evidence is not None
+    last: nn.Module = network.backbone.bn2  # type: ignore[assignment]
+    for label in range(3):
+        expected = LayerGradCam(lambda inputs: network(inputs)[0], last).attribute(batch, target=label)[:, 0]
+        found = evidence[:, label].detach()
+        ratio = (found * expected).sum() / (expected * expected).sum()
+        assert ratio > 0
+        assert torch.allclose(found, ratio * expected.detach(), atol=1e-4 * float(found.abs().max()))
 
 
 def test_a_network_that_does_not_end_in_a_mean_has_no_evidence() -> None:
