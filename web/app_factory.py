@@ -12,12 +12,17 @@ from web.access.audit import register_audit
 from web.access.client_address import TrustedProxies
 from web.access.guard import register_guard
 from web.api.batches import batches
+from web.api.deliveries import deliveries
 from web.api.docs import docs
 from web.api.health import health
 from web.api.jobs import jobs
 from web.api.models import models
+from web.api.pathologies import pathologies_api
 from web.i18n import register_languages
+from web.pages.batches import batch_pages
 from web.pages.language import language
+from web.pages.model_card import model_card
+from web.pages.pathologies import pathologies
 from web.pages.results import results
 from web.pages.sign_in import sign_in
 from web.pages.system import system
@@ -63,9 +68,9 @@ def create_app(settings: Settings) -> OpenAPI:
     register_audit(app, settings)
     register_error_handlers(app)
     register_languages(app)
-    for api in (jobs, batches, models, health):
+    for api in (jobs, batches, deliveries, models, pathologies_api, health):
         app.register_api(api)
-    for pages in (docs, uploads, results, system, language, sign_in):
+    for pages in (docs, uploads, results, batch_pages, pathologies, model_card, system, language, sign_in):
         app.register_blueprint(pages)
     app.wsgi_app = TrustedProxies(app.wsgi_app, parse_networks(settings.trusted_proxies))  # type: ignore[method-assign]
     return app

@@ -1,42 +1,101 @@
-"""What the pages call each label: a text file a language in a folder by its slug, so that a new one needs no code."""
+"""What the pages call each label and tell of it: one text file a language, so that a new label needs no code."""
 
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
-# <slug>/info.<language>.md: a heading with the name, then one sentence.
-_FOLDER = Path(__file__).parent / "pathologies"
-_FALLBACK_LANGUAGE = "en"
+from common.errors import ModelError
+from common.model_store import ModelStore
+
+# <slug>/info.<language>.md: a heading with the name, a paragraph of one sentence, then sections.
+_FOLDER: Final = Path(__file__).parent / "pathologies"
+_FALLBACK_LANGUAGE: Final = "en"
 
 
 @dataclass(frozen=True)
 class PathologyText:
-    """The readable name of a label and one sentence about it."""
+    """What is said of a label.
 
+    Attributes:
+        name: Readable name; made from the slug where there is no text.
+        summary: One sentence, or empty.
+        body: The rest, Markdown with headings of the second level, or empty.
+        language: Of the text; the fallback's where the reader's own is missing.
+    """
+
+    slug: str
     name: str
     summary: str
+    body: str
+    language: str
 
 
-def pathology_text(slug: str, language: str, *, folder: Path = _FOLDER) -> PathologyText:
-    """Describe a label in a language; in English where that is missing, by its slug where both are."""
-    for candidate in (language, _FALLBACK_LANGUAGE):
-        text = _read(folder, slug, candidate)
-        if text is not None:
-            return text
-    return PathologyText(name=slug.replace("_", " ").replace("-", " ").capitalize(), summary="")
+# As `common.manifest.Slug`: a name that is safe in a path.
+_SLUG: Final = re.compile(r"[a-z][a-z0-9_-]{0,47}")
+
+
+def is_slug(text: str) -> bool:
+    """Whether a text can be a label."""
+    return _SLUG.fullmatch(text) is not None
+
+
+class PathologyTexts:
+    """Read the texts of labels: a model version's own first, then those that come with dentiq.
+
+    Args:
+        folder: Of the texts that come with dentiq.
+    """
+
+    def __init__(self, models: ModelStore, *, folder: Path = _FOLDER) -> None:
+        self._models = models
+        self._folder = folder
+
+    def get(self, slug: str, language: str) -> PathologyText:
+        """Describe a label in a language; in English where that is missing, by its slug where both are."""
+        for candidate in dict.fromkeys((language, _FALLBACK_LANGUAGE)) if is_slug(slug) else ():
+            for path in self._places(slug, candidate):
+                text = _read(path, slug, candidate)
+                if text is not None:
+                    return text
+        name = slug.replace("_", " ").replace("-", " ").capitalize()
+        return PathologyText(slug, name, "", "", _FALLBACK_LANGUAGE)
+
+    def slugs(self) -> list[str]:
+        """List the labels of the current model version; without one, those that have a text."""
+        try:
+            return sorted(self._models.manifest(self._models.current()).labels)
+        except ModelError:
+            return known_slugs(folder=self._folder)
+
+    def all(self, language: str) -> list[PathologyText]:
+        """Describe all labels, by name; the one without a finding last."""
+        texts = [self.get(slug, language) for slug in self.slugs()]
+        return sorted(texts, key=lambda text: (text.slug == "healthy", text.name.casefold()))
+
+    def _places(self, slug: str, language: str) -> list[Path]:
+        own = self._folder / slug / f"info.{language}.md"
+        try:
+            version = self._models.folder(self._models.current())
+        except ModelError:
+            return [own]
+        # `export` of a version copies what its data set says of a label; the manifest's checksums cover it.
+        return [version / f"info.{slug}.{language}.md", own]
 
 
 def known_slugs(*, folder: Path = _FOLDER) -> list[str]:
-    """List the labels that have a text."""
+    """List the labels that have a text of dentiq's own."""
     return sorted({path.parent.name for path in folder.glob("*/info.*.md")})
 
 
-@cache
-def _read(folder: Path, slug: str, language: str) -> PathologyText | None:
-    path = folder / slug / f"info.{language}.md"
+# Absence is remembered too: a version's folder never changes once it serves.
+@lru_cache(maxsize=1024)
+def _read(path: Path, slug: str, language: str) -> PathologyText | None:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    heading, *body = [line.strip() for line in lines if line.strip()] or [""]
-    return PathologyText(name=heading.lstrip("# "), summary=body[0] if body else "")
+    heading, _, rest = "\n".join(lines).strip().partition("\n")
+    summary, _, body = rest.strip().partition("\n\n")
+    return PathologyText(slug, heading.lstrip("# "), " ".join(summary.split()), body.strip(), language)

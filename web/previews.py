@@ -1,7 +1,9 @@
 """Previews: small upright copies of the images without their metadata, made on first request and kept."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -9,10 +11,27 @@ import structlog
 from common.errors import JobNotFoundError, StoredImageMissingError, UnavailableError
 from common.images import encode_preview
 from common.jobs.store import JobStore
-from common.storage import Storage, image_key, preview_key
+from common.storage import Storage, image_key, preview_key, thumbnail_key
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of copies.
+
+    Attributes:
+        max_edge: Longest edge in pixels.
+        key: Names the copy of a job in the storage.
+    """
+
+    max_edge: int
+    key: Callable[[str], str]
+
 
 # Sharp on a phone (3 pixels a point) and on half of a desktop screen; about 100 kB.
-MAX_EDGE: Final = 1024
+PREVIEW: Final = Size(1024, preview_key)
+
+# A tile of a batch's page, of which there are dozens: sharp at 2 pixels a point; about 15 kB.
+THUMBNAIL: Final = Size(384, thumbnail_key)
 
 # Pictures that a process decodes at one time: one of 50 million pixels that is no JPEG takes 220 to 610 MB meanwhile,
 # and a page of a batch asks for dozens. A JPEG is decoded scaled down, in 30 ms.
@@ -37,7 +56,7 @@ class Previews:
         self._grace_seconds = grace_seconds
         self._decoding = threading.BoundedSemaphore(_AT_ONCE)
 
-    def get(self, job_id: str) -> bytes:
+    def get(self, job_id: str, size: Size = PREVIEW) -> bytes:
         """Give a job's preview as JPEG.
 
         Raises:
@@ -46,38 +65,38 @@ class Previews:
             UnavailableError: Redis or the storage does not answer, or too many previews are being made.
         """
         self._store.get(job_id)
-        kept = self._kept(job_id)
+        kept = self._kept(job_id, size)
         if kept is not None:
             return kept
         if not self._decoding.acquire(timeout=_LONGEST_WAIT_SECONDS):
             raise UnavailableError("Too many previews are being made; try again in a few seconds.")
         try:
             # Whoever was first may have made this one.
-            return self._kept(job_id) or self._make(job_id)
+            return self._kept(job_id, size) or self._make(job_id, size)
         finally:
             self._decoding.release()
 
-    def _kept(self, job_id: str) -> bytes | None:
+    def _kept(self, job_id: str, size: Size) -> bytes | None:
         with suppress(StoredImageMissingError):
-            return self._storage.get(preview_key(job_id))
+            return self._storage.get(size.key(job_id))
         return None
 
-    def _make(self, job_id: str) -> bytes:
+    def _make(self, job_id: str, size: Size) -> bytes:
         try:
             data = self._storage.get(image_key(job_id))
         except StoredImageMissingError:
             # Erased between the two looks: then the job is gone too, and this says so.
             self._store.get(job_id)
             raise
-        preview = encode_preview(data, max_edge=MAX_EDGE)
-        self._keep(job_id, preview)
+        preview = encode_preview(data, max_edge=size.max_edge)
+        self._keep(job_id, size, preview)
         return preview
 
-    def _keep(self, job_id: str, preview: bytes) -> None:
+    def _keep(self, job_id: str, size: Size, preview: bytes) -> None:
         try:
             # Should this process die before it looks again; the sweeper passes over what a record owns.
             self._store.announce_derived(job_id, grace_seconds=self._grace_seconds)
-            self._storage.put(preview_key(job_id), preview)
+            self._storage.put(size.key(job_id), preview)
         except UnavailableError as error:
             _log.warning("preview_not_kept", job_id=job_id, reason=error.log_reason)
             return
@@ -86,5 +105,5 @@ class Previews:
             self._store.get(job_id)
         except (JobNotFoundError, UnavailableError):
             # Without an answer nobody knows: a preview can be made again, an erased picture must not stay.
-            self._storage.delete(preview_key(job_id))
+            self._storage.delete(size.key(job_id))
             raise

@@ -24,6 +24,7 @@ from web.batch_submissions import BatchSubmissions
 from web.explanations import Explanations
 from web.inspection import Inspector
 from web.metrics import WebMetrics
+from web.pathology_texts import PathologyTexts
 from web.previews import Previews
 from web.publisher import Publisher
 from web.readiness import Readiness
@@ -42,6 +43,7 @@ class Services:
     storage: Storage
     workers: WorkerRegister
     models: ModelStore
+    texts: PathologyTexts
     batches: BatchStore
     batch_ranks: BatchRanks
     deliveries: DeliveryStore
@@ -93,6 +95,7 @@ def build_services(settings: Settings) -> Services:
         storage=storage,
         workers=workers,
         models=models,
+        texts=PathologyTexts(models),
         batches=BatchStore(client),
         batch_ranks=BatchRanks(client),
         deliveries=deliveries,

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from common import errors
+from common.model_store import ModelStore
 from web.i18n import LANGUAGES, TRANSLATIONS
-from web.pathology_texts import known_slugs, pathology_text
+from web.pathology_texts import PathologyTexts, known_slugs
 from web.sentences import known_codes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,9 +84,24 @@ def test_every_label_with_a_text_has_it_in_every_language(language: str) -> None
     assert [slug for slug in known_slugs() if not (folder / slug / f"info.{language}.md").exists()] == []
 
 
-def test_a_label_without_a_text_is_called_by_its_slug() -> None:
-    assert pathology_text("gum_recession", "fr").name == "Gum recession"
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@pytest.mark.parametrize("slug", known_slugs())
+def test_every_text_says_all_that_a_reader_needs(tmp_path: Path, slug: str, language: str) -> None:
+    text = PathologyTexts(ModelStore(tmp_path)).get(slug, language)
+    headings = [line for line in text.body.splitlines() if line.startswith("## ")]
+    # What it is, signs, causes, when to see a dentist, prevention, sources.
+    assert len(headings) == 6
+    sources = text.body.rpartition("## Sources")[2]
+    assert len([line for line in sources.splitlines() if line.startswith("- ")]) >= 3
+    assert text.summary.endswith(".")
 
 
-def test_a_label_is_named_in_the_readers_language() -> None:
-    assert (pathology_text("caries", "en").name, pathology_text("caries", "fr").name) == ("Caries", "Carie")
+# French puts a space before these signs that must not break (narrow before ; ! ?), and inside its quotation marks.
+BREAKING = re.compile(r" [:;!?»]| %(?![(])|« |\d (?=\d{3})")
+
+
+def test_no_french_line_breaks_before_a_sign() -> None:
+    texts = [str(message.string) for message in catalogue("fr") if message.id]
+    texts += [path.read_text(encoding="utf-8") for path in (ROOT / "web" / "pathologies").glob("*/info.fr.md")]
+    # Titles of English works are cited as they are.
+    assert sorted({found for text in texts for found in BREAKING.findall(text)}) == []

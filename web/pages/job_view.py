@@ -1,20 +1,25 @@
 """A job in the words and numbers of a reader's language: what the templates show, ready to print."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from flask_babel import format_datetime, format_decimal
 
 from common.jobs.record import Job, JobStatus, Outcome
 from web.i18n import gettext
-from web.pathology_texts import PathologyText, pathology_text
+from web.pathology_texts import PathologyText, PathologyTexts
 from web.representation import job_links
 from web.sentences import sentence
+
+# A picture with one of these errors has no preview.
+_UNSEEN: Final = frozenset({"image_truncated", "image_corrupt", "stored_image_missing"})
 
 
 @dataclass(frozen=True)
 class Bar:
     """One ranked label."""
 
+    slug: str
     name: str
     probability: float
     percent: str
@@ -26,11 +31,14 @@ class JobView:
 
     Attributes:
         no_worker: Whether it waits while no worker is alive.
+        has_card: Whether its model version is still in the model store.
     """
 
     job: Job
+    texts: PathologyTexts
     language: str
-    no_worker: bool
+    no_worker: bool = False
+    has_card: bool = False
 
     @property
     def terminal(self) -> bool:
@@ -43,6 +51,16 @@ class JobView:
         return self.job.outcome is Outcome.ANSWERED
 
     @property
+    def uncertain(self) -> bool:
+        """Whether the model found it too close to call."""
+        return self.job.outcome is Outcome.UNCERTAIN
+
+    @property
+    def picture_missing(self) -> bool:
+        """Whether the picture is known to be one that nobody can decode."""
+        return self.job.error is not None and self.job.error.code in _UNSEEN
+
+    @property
     def preview(self) -> str:
         """Address of the picture."""
         return job_links(self.job.id).preview
@@ -50,19 +68,34 @@ class JobView:
     @property
     def top(self) -> PathologyText | None:
         """The most probable label."""
-        return pathology_text(self.job.predictions[0].label, self.language) if self.job.predictions else None
+        return self.texts.get(self.job.predictions[0].label, self.language) if self.job.predictions else None
 
     @property
     def bars(self) -> list[Bar]:
         """All labels, most probable first."""
         return [
             Bar(
-                name=pathology_text(prediction.label, self.language).name,
+                slug=prediction.label,
+                name=self.texts.get(prediction.label, self.language).name,
                 probability=prediction.probability,
                 percent=_percent(prediction.probability),
             )
             for prediction in self.job.predictions
         ]
+
+    @property
+    def short(self) -> str:
+        """Where the job stands, in one or two words."""
+        if self.job.status is JobStatus.SUCCEEDED:
+            return {
+                Outcome.UNCERTAIN: gettext("Uncertain"),
+                Outcome.NOT_DENTAL: gettext("Not a dental photo"),
+            }.get(self.job.outcome or Outcome.ANSWERED, self.top.name if self.top else "")
+        return {
+            JobStatus.QUEUED: gettext("Queued"),
+            JobStatus.RUNNING: gettext("Running"),
+            JobStatus.FAILED: gettext("Failed"),
+        }.get(self.job.status, gettext("Cancelled"))
 
     @property
     def headline(self) -> str:

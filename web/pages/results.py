@@ -1,13 +1,17 @@
 """The page of one job: its picture, where it stands, and what the model says of it."""
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Response as AnyResponse
 from werkzeug.wrappers import Response
 
 from common.errors import JobStoreUnavailableError
 from common.jobs.record import Job, JobStatus
+from web.api.answers import conditional
 from web.erasure import erase_job
 from web.i18n import language_code
 from web.pages.job_view import JobView
+from web.pages.notices import Notice, with_notice
+from web.previews import THUMBNAIL
 from web.services import services
 
 results = Blueprint("results", __name__)
@@ -40,16 +44,34 @@ def status(job_id: str) -> Response:
     return make_response(render_template("parts/status.html", view=job_view(job), turn=turn + 1, pause=pause))
 
 
+@results.get("/jobs/<job_id>/thumbnail")
+def thumbnail(job_id: str) -> Response:
+    """Show a small copy of the picture, for pages with dozens of them."""
+    found = services()
+    etag = f"thumbnail-{job_id}"
+    if etag in request.if_none_match:
+        found.store.get(job_id)
+        return conditional(AnyResponse(), etag=etag)
+    return conditional(AnyResponse(found.previews.get(job_id, THUMBNAIL), content_type="image/jpeg"), etag=etag)
+
+
 @results.post("/jobs/<job_id>/delete")
 def delete(job_id: str) -> Response:
     """Erase a job for a reader, then lead to the start page."""
     erase_job(services(), job_id)
-    return redirect(url_for("uploads.index", erased=1), code=303)
+    return with_notice(redirect(url_for("uploads.index"), code=303), Notice.PHOTO_ERASED)
 
 
 def job_view(job: Job) -> JobView:
     """Put a job into the words of the current reader."""
-    return JobView(job, language=language_code(), no_worker=_lacks_worker(job))
+    found = services()
+    return JobView(
+        job,
+        found.texts,
+        language=language_code(),
+        no_worker=_lacks_worker(job),
+        has_card=job.model_version in found.models.versions(),
+    )
 
 
 def _lacks_worker(job: Job) -> bool:

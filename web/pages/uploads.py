@@ -1,27 +1,45 @@
-"""The start page: one photograph in, by drag and drop, by a button, or by a form without any script."""
+"""The start page: photographs in, by drag and drop, by a button, or one of them by a form without any script."""
+
+from typing import Final
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from web.i18n import language_code
 from web.multipart import read_upload
+from web.pages.notices import notice_text, without_notice
 from web.pages.results import job_view
-from web.pathology_texts import known_slugs, pathology_text
+from web.sentences import sentence
 from web.services import services
 
 uploads = Blueprint("uploads", __name__)
 
+# Why one of many photographs is not taken, in the reader's language, for the script that sends them.
+_REASONS: Final = (
+    "image_empty",
+    "image_too_large",
+    "image_format_unsupported",
+    "image_too_small",
+    "image_too_many_pixels",
+    "image_truncated",
+    "image_corrupt",
+    "image_rejected",
+)
+
 
 @uploads.get("/")
-def index() -> str:
+def index() -> AnyResponse:
     """Show the upload page."""
     settings = services().settings
-    return render_template(
+    page = render_template(
         "upload.html",
         max_upload_bytes=settings.max_upload_bytes,
-        erased=request.args.get("erased") == "1",
-        names=sorted(pathology_text(slug, language_code()).name for slug in known_slugs()),
+        max_batch_images=settings.max_batch_images,
+        notice=notice_text(),
+        texts=services().texts.all(language_code()),
+        reasons=[(code, sentence(code)) for code in _REASONS],
     )
+    return without_notice(make_response(page))
 
 
 @uploads.post("/")

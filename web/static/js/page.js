@@ -32,11 +32,11 @@
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    const shown = document.getElementById("status");
+    const shown = document.querySelector("[data-announce]");
     if (polls(event.detail.requestConfig.elt)) {
       pause = FIRST_PAUSE_MS;
       document.getElementById("connection").hidden = true;
-    } else {
+    } else if (event.detail.target.id === "main") {
       // A whole new content: readers by keyboard and ear go on at its heading.
       document.querySelector("#main h1")?.focus();
     }
@@ -50,12 +50,17 @@
     if (text && region.textContent !== text) region.textContent = text;
   };
 
-  // The preview of a picture that cannot be decoded.
-  document.addEventListener("error", (event) => {
-    if (!event.target.matches?.(".picture img, .chosen img")) return;
-    event.target.hidden = true;
-    event.target.closest(".picture")?.classList.add("missing");
-  }, true);
+  // The preview of a picture that cannot be decoded: an empty frame would look like one that is still to come.
+  const PICTURES = ".picture .photo, .tile img, .chosen img";
+  const leaveOut = (picture) => {
+    picture.hidden = true;
+    picture.closest(".picture")?.classList.add("missing");
+  };
+  document.addEventListener("error", (event) => event.target.matches?.(PICTURES) && leaveOut(event.target), true);
+  // Those that failed before this script ran.
+  for (const picture of document.querySelectorAll(PICTURES)) {
+    if (picture.getAttribute("src") && picture.complete && !picture.naturalWidth) leaveOut(picture);
+  }
 
   document.addEventListener("submit", (event) => {
     const dialog = document.getElementById(event.target.dataset.confirm ?? "");

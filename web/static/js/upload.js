@@ -1,85 +1,211 @@
-// The upload page: drop or choose a photo, see it at once, send it, and read in place why it was refused.
-(() => {
-  "use strict";
+// The upload page: drop, choose, paste or take photos. One is sent at once and answered in place; several become a batch.
 
-  const form = document.getElementById("upload");
-  const input = form.querySelector("input[type=file]");
-  const error = document.getElementById("upload-error");
-  const chosen = form.querySelector(".chosen");
-  const picture = chosen.querySelector("img");
-  const progress = chosen.querySelector("progress");
-  const maxBytes = Number(form.dataset.maxBytes);
+import { chosenFiles, droppedFiles, isSilent, mayBePhoto, pastedFiles } from "./chosen_files.js";
+import { Refused, sendBatch, Stopped } from "./send_batch.js";
 
-  const show = (file) => {
-    URL.revokeObjectURL(picture.src);
-    picture.hidden = false;
-    picture.src = URL.createObjectURL(file);
-    chosen.querySelector(".name").textContent = file.name;
-    progress.removeAttribute("value");
-    chosen.hidden = false;
-    form.classList.add("sending");
-  };
+const NAMES_SHOWN = 50;
 
-  const refuse = (sentence) => {
-    error.textContent = "";
-    const paragraph = document.createElement("p");
-    paragraph.className = "notice alert";
-    paragraph.textContent = sentence;
-    error.append(paragraph);
-    ready();
-  };
+const form = document.getElementById("upload");
+const input = form.querySelector("input[name=image]");
+const error = document.getElementById("upload-error");
+const chosen = form.querySelector(".chosen");
+const picture = chosen.querySelector("img");
+const progress = chosen.querySelector("progress");
+const sending = document.getElementById("sending");
+const maxBytes = Number(form.dataset.maxBytes);
 
-  // The same file can be chosen again only from an empty input.
-  const ready = () => {
-    form.classList.remove("sending");
-    chosen.hidden = true;
-    input.value = "";
-  };
+// Without scripts the form carries one photo; with them, several become a batch.
+input.multiple = true;
 
-  input.addEventListener("change", () => {
-    const file = input.files[0];
-    if (!file) return;
-    error.textContent = "";
-    if (file.size > maxBytes) return refuse(form.dataset.tooLarge);
-    show(file);
-    form.requestSubmit();
-  });
+const busy = () => form.classList.contains("sending") || !form.isConnected;
 
-  // A photo dropped beside the zone would replace the page, so the whole page takes it.
-  let depth = 0;
-  const hasFile = (event) => event.dataTransfer?.types.includes("Files");
-  document.addEventListener("dragenter", (event) => {
-    if (hasFile(event) && form.isConnected) document.body.classList.toggle("dragging", ++depth > 0);
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (hasFile(event) && form.isConnected) document.body.classList.toggle("dragging", --depth > 0);
-  });
-  document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    if (!hasFile(event)) return;
-    event.preventDefault();
-    depth = 0;
-    document.body.classList.remove("dragging");
-    if (!form.isConnected || form.classList.contains("sending")) return;
-    const only = new DataTransfer();
-    only.items.add(event.dataTransfer.files[0]);
-    input.files = only.files;
-    input.dispatchEvent(new Event("change"));
-  });
+const take = (files) => {
+  if (!files.length || busy()) return;
+  error.textContent = "";
+  const wanted = files.filter((entry) => !isSilent(entry));
+  const photos = wanted.filter(mayBePhoto);
+  if (files.length === 1) return sendOne(files[0].file);
+  if (!photos.length) return refuse(form.dataset.noPhotos);
+  if (photos.length === 1 && wanted.length === 1) return sendOne(photos[0].file);
+  return sendMany(photos, wanted.filter((entry) => !mayBePhoto(entry)));
+};
 
-  form.addEventListener("htmx:xhr:progress", (event) => {
-    const { loaded, total, lengthComputable } = event.detail;
-    // Once all is sent the server checks the image: an unknown rest.
-    if (lengthComputable && loaded < total) progress.value = loaded / total;
-    else progress.removeAttribute("value");
-  });
-  // htmx sends this event to the element that it would fill, which is not the form.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.requestConfig.elt !== form || event.detail.xhr.status < 400) return;
-    event.detail.shouldSwap = true;
-    event.detail.target = error;
-    ready();
-  });
-  form.addEventListener("htmx:sendError", () => refuse(form.dataset.unreachable));
-  form.addEventListener("htmx:timeout", () => refuse(form.dataset.unreachable));
-})();
+// One photo
+
+const sendOne = (file) => {
+  if (file.size > maxBytes) return refuse(form.dataset.tooLarge);
+  const only = new DataTransfer();
+  only.items.add(file);
+  input.files = only.files;
+  URL.revokeObjectURL(picture.src);
+  picture.hidden = false;
+  picture.src = URL.createObjectURL(file);
+  chosen.querySelector(".name").textContent = file.name;
+  progress.removeAttribute("value");
+  chosen.hidden = false;
+  form.classList.add("sending");
+  form.requestSubmit();
+};
+
+const refuse = (sentence) => {
+  error.textContent = "";
+  const paragraph = document.createElement("p");
+  paragraph.className = "notice alert";
+  paragraph.textContent = sentence;
+  error.append(paragraph);
+  ready();
+};
+
+// The same file can be chosen again only from an empty input.
+const ready = () => {
+  form.classList.remove("sending");
+  chosen.hidden = true;
+  for (const field of form.querySelectorAll("input[type=file]")) field.value = "";
+};
+
+form.addEventListener("htmx:xhr:progress", (event) => {
+  const { loaded, total, lengthComputable } = event.detail;
+  // Once all is sent the server checks the image: an unknown rest.
+  if (lengthComputable && loaded < total) progress.value = loaded / total;
+  else progress.removeAttribute("value");
+});
+// htmx sends this event to the element that it would fill, which is not the form.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.requestConfig.elt !== form || event.detail.xhr.status < 400) return;
+  event.detail.shouldSwap = true;
+  event.detail.target = error;
+  ready();
+});
+form.addEventListener("htmx:sendError", () => refuse(form.dataset.unreachable));
+form.addEventListener("htmx:timeout", () => refuse(form.dataset.unreachable));
+
+// Many photos
+
+const sendMany = async (photos, others) => {
+  const small = photos.filter(({ file }) => file.size <= maxBytes);
+  const leftOut = [
+    ...others.map(({ name }) => ({ name, code: "no_photo" })),
+    ...photos.filter(({ file }) => file.size > maxBytes).map(({ name }) => ({ name, code: "image_too_large" })),
+  ];
+  if (!small.length) return refuse(form.dataset.tooLarge);
+  const stop = new AbortController();
+  const stopButton = sending.querySelector(".stop");
+  let batch = null;
+  stopButton.onclick = () => stop.abort();
+  showSending(small);
+  try {
+    const { id, rejected } = await sendBatch({
+      photos: small,
+      address: form.dataset.batches,
+      batchName: nameOf(photos),
+      size: Number(form.dataset.portion),
+      progress: (state) => showProgress(small, state),
+      made: (id) => { batch = id; },
+      waiting: (waits) => { sending.querySelector(".waiting").hidden = !waits; },
+      stop: stop.signal,
+    });
+    finish(id, [...leftOut, ...rejected]);
+  } catch (fault) {
+    if (fault instanceof Stopped && batch) return finish(batch, []);
+    // A server that wants a key shows its form to whoever comes without one.
+    if (fault instanceof Refused && fault.status === 401) return leave(location.href);
+    endSending();
+    refuse(form.dataset.unreachable);
+    if (!(fault instanceof Stopped || fault instanceof Refused)) throw fault;
+  }
+};
+
+// The folder that all lie in, or the time.
+const nameOf = (photos) => {
+  const folder = photos[0].name.includes("/") ? photos[0].name.split("/")[0] : "";
+  if (folder && photos.every(({ name }) => name.startsWith(`${folder}/`))) return folder.slice(0, 200);
+  const language = document.documentElement.lang;
+  const time = new Date().toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  return form.dataset.batchName.replace("{time}", time);
+};
+
+const showSending = (photos) => {
+  form.classList.add("sending");
+  form.hidden = true;
+  sending.hidden = false;
+  showProgress(photos, { sent: 0, bytes: 0 });
+  document.getElementById("sending-title").focus();
+  addEventListener("beforeunload", askBeforeLeaving);
+};
+
+const endSending = () => {
+  removeEventListener("beforeunload", askBeforeLeaving);
+  form.hidden = false;
+  sending.hidden = true;
+};
+
+const askBeforeLeaving = (event) => event.preventDefault();
+
+const showProgress = (photos, { sent, bytes }) => {
+  const number = new Intl.NumberFormat(document.documentElement.lang);
+  const whole = photos.reduce((sum, { file }) => sum + file.size, 0);
+  sending.querySelector("progress").value = whole ? bytes / whole : 0;
+  sending.querySelector(".count").textContent = form.dataset.progress
+    .replace("{sent}", number.format(sent))
+    .replace("{total}", number.format(photos.length));
+};
+
+const leave = (address) => {
+  removeEventListener("beforeunload", askBeforeLeaving);
+  location.assign(address);
+};
+
+const finish = (id, leftOut) => {
+  const address = form.dataset.pages + id;
+  if (!leftOut.length) return leave(address);
+  removeEventListener("beforeunload", askBeforeLeaving);
+  sending.hidden = true;
+  const panel = document.getElementById("left-out");
+  const reasons = document.getElementById("reasons");
+  panel.querySelector("ul").replaceChildren(
+    ...leftOut.slice(0, NAMES_SHOWN).map(({ name, code }) => {
+      const item = document.createElement("li");
+      const file = document.createElement("strong");
+      file.textContent = name;
+      const reason = reasons.querySelector(`[data-code="${CSS.escape(code)}"]`) ?? reasons.lastElementChild;
+      item.append(file, " ", reason.textContent);
+      return item;
+    }),
+  );
+  const more = panel.querySelector(".more");
+  more.hidden = leftOut.length <= NAMES_SHOWN;
+  more.textContent = more.dataset.text.replace("{count}", leftOut.length - NAMES_SHOWN);
+  panel.querySelector(".go").href = address;
+  panel.hidden = false;
+  document.getElementById("left-out-title").focus();
+};
+
+// Ways in
+
+for (const field of form.querySelectorAll("input[type=file]")) {
+  field.addEventListener("change", () => take(chosenFiles(field)));
+}
+
+document.addEventListener("paste", (event) => {
+  const files = pastedFiles(event);
+  if (files.length) event.preventDefault();
+  take(files);
+});
+
+// A photo dropped beside the zone would replace the page, so the whole page takes it.
+let depth = 0;
+const hasFile = (event) => event.dataTransfer?.types.includes("Files");
+document.addEventListener("dragenter", (event) => {
+  if (hasFile(event) && !busy()) document.body.classList.toggle("dragging", ++depth > 0);
+});
+document.addEventListener("dragleave", (event) => {
+  if (hasFile(event) && !busy()) document.body.classList.toggle("dragging", --depth > 0);
+});
+document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
+document.addEventListener("drop", async (event) => {
+  if (!hasFile(event)) return;
+  event.preventDefault();
+  depth = 0;
+  document.body.classList.remove("dragging");
+  take(await droppedFiles(event.dataTransfer));
+});

@@ -1,0 +1,122 @@
+"""Pathologies and the model card: made from the files of a model version, in both languages, whatever they hold."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from common.settings import Settings
+from web.app_factory import create_app
+from web.markdown import render_markdown
+
+ROOT = Path(__file__).resolve().parents[3]
+VERSION = (ROOT / "model_store" / "current").read_text(encoding="utf-8").strip()
+
+
+@pytest.fixture
+def store(tmp_path: Path, settings: Settings) -> Path:
+    """A model store with the manifest, the card and the pictures of the version that comes with dentiq."""
+    store = settings.model_store_dir
+    (store / VERSION).mkdir(parents=True)
+    for path in (ROOT / "model_store" / VERSION).iterdir():
+        if path.suffix in {".json", ".md", ".png"}:
+            shutil.copy(path, store / VERSION)
+    (store / "current").write_text(VERSION)
+    return store
+
+
+@pytest.fixture
+def client(settings: Settings, store: Path) -> FlaskClient:
+    return create_app(settings).test_client()
+
+
+def read(client: FlaskClient, address: str, language: str = "en") -> str:
+    response = client.get(address, headers={"Accept-Language": language}, follow_redirects=True)
+    assert response.status_code == 200, address
+    return response.get_data(as_text=True)
+
+
+def test_every_label_of_the_model_has_its_page(client: FlaskClient) -> None:
+    index = read(client, "/pathologies")
+    for label in client.get("/api/v1/models").get_json()["models"][0]["labels"]:
+        assert f"/pathologies/{label}" in index
+        page = read(client, f"/pathologies/{label}")
+        for expected in ("Signs", "Causes", "When to see a dentist", "Prevention", "Sources", "F1 on the test photos"):
+            assert expected in page
+        assert "Quand consulter" in read(client, f"/pathologies/{label}", "fr")
+
+
+def test_a_new_label_needs_no_text_to_have_a_page(client: FlaskClient, store: Path) -> None:
+    manifest = store / VERSION / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"ulcer"', '"gum_recession"'))
+    page = read(client, "/pathologies/gum_recession")
+    assert "Gum recession" in page
+    assert "Nothing has been written about this yet." in page
+    assert "Gum recession" in read(client, "/pathologies")
+
+
+def test_a_versions_own_text_wins_and_its_markup_is_shown_never_obeyed(client: FlaskClient, store: Path) -> None:
+    manifest = store / VERSION / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"ulcer"', '"sore"'))
+    signs = "<script>alert(1)</script> [x](javascript:alert(1)) ![y](//host/y.png)"
+    text = f"# <b>Sore</b>\n\nA sore.\n\n## Signs\n\n{signs}\n"
+    (store / VERSION / "info.sore.en.md").write_text(text)
+    page = read(client, "/pathologies/sore", "fr")
+    assert 'lang="en"' in page
+    assert "&lt;script&gt;" in page
+    for forbidden in ("<script>alert", "<b>Sore", 'href="javascript', 'src="//host'):
+        assert forbidden not in page
+
+
+@pytest.mark.parametrize("slug", ["nothing", "..%2F..%2Fetc", "caries%00", "info.en.md"])
+def test_an_unknown_pathology_is_not_found(client: FlaskClient, slug: str) -> None:
+    assert client.get(f"/pathologies/{slug}").status_code == 404
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "How well it does"), ("fr", "Ses résultats")])
+def test_the_model_card_shows_figures_with_intervals_pictures_and_limits(
+    client: FlaskClient, language: str, title: str
+) -> None:
+    page = read(client, "/model", language)
+    for expected in (VERSION, title, "confusion.png", "reliability.png"):
+        assert expected in page
+    separator = "," if language == "fr" else "."
+    assert f"0{separator}77 (0{separator}70" in page
+    assert "weak labels" in page
+    assert page.count("<h1") == 1
+
+
+def test_pictures_of_a_version_are_served_and_nothing_else_of_it(client: FlaskClient) -> None:
+    picture = client.get(f"/model/{VERSION}/confusion.png")
+    assert (picture.status_code, picture.content_type) == (200, "image/png")
+    assert picture.get_data()[:4] == b"\x89PNG"
+    for address in (
+        f"{VERSION}/manifest.json",
+        f"{VERSION}/model.onnx",
+        f"{VERSION}/..%2Fcurrent",
+        "nothing/confusion.png",
+    ):
+        assert client.get(f"/model/{address}").status_code == 404
+    assert client.get("/model/nothing").status_code == 404
+
+
+def test_without_a_model_the_page_says_so(settings: Settings) -> None:
+    response = create_app(settings).test_client().get("/model")
+    assert response.status_code == 503
+    assert "No model is installed." in response.get_data(as_text=True)
+
+
+def test_the_api_tells_the_pathologies_in_both_languages(client: FlaskClient) -> None:
+    french = client.get("/api/v1/pathologies?language=fr").get_json()
+    caries = next(entry for entry in french["pathologies"] if entry["label"] == "caries")
+    assert (caries["name"], caries["language"], caries["page"]) == ("Carie", "fr", "/pathologies/caries")
+    assert "## Quand consulter" in caries["text"]
+    assert french["disclaimer"]
+    assert client.get("/api/v1/pathologies?language=xx").status_code == 422
+
+
+def test_a_table_can_be_scrolled_by_keyboard() -> None:
+    table = render_markdown("| a | b |\n| --- | --- |\n| 1 | 2 |\n")
+    assert '<div class="table-frame" tabindex="0"><table>' in table
+    assert '<th scope="col">' in table

@@ -1,0 +1,76 @@
+"""The model card: what a model version was made from, how well it does and where it fails."""
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from common.errors import ModelError
+from web.i18n import language_code
+from web.markdown import render_markdown
+from web.pages.model_view import PICTURES, ModelView
+from web.services import services
+
+model_card = Blueprint("model_card", __name__)
+
+_CARD = "card.md"
+
+
+@model_card.get("/model")
+def current() -> AnyResponse:
+    """Lead to the card of the version that serves."""
+    return redirect(url_for("model_card.page", version=services().models.current()), code=302)
+
+
+@model_card.get("/model/<version>")
+def page(version: str) -> str:
+    """Show the card of one version."""
+    models = services().models
+    if version not in models.versions():
+        abort(404)
+    view = ModelView(models.manifest(version), services().texts, language_code())
+    return render_template(
+        "model_card.html",
+        view=view,
+        current=_current() == version,
+        others=[name for name in models.versions() if name != version],
+        card=_card(version),
+    )
+
+
+@model_card.get("/model/<version>/<name>")
+def picture(version: str, name: str) -> Response:
+    """Show one picture of a version, of those that training draws."""
+    models = services().models
+    if name not in PICTURES or version not in models.versions():
+        abort(404)
+    try:
+        data = (models.folder(version) / name).read_bytes()
+    except OSError:
+        abort(404)
+    response = Response(data, content_type="image/png")
+    # A version never changes once it is made.
+    response.cache_control.public = True
+    response.cache_control.max_age = 3600
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _current() -> str:
+    try:
+        return services().models.current()
+    except ModelError:
+        return ""
+
+
+def _card(version: str) -> str:
+    """Render the card as training wrote it, without its title and the pictures that stand above it."""
+    try:
+        text = (services().models.folder(version) / _CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    title, _, body = text.partition("\n")
+    return render_markdown(body if title.startswith("# ") else text, picture=lambda file: _address(version, file))
+
+
+def _address(version: str, file: str) -> str:
+    return url_for("model_card.picture", version=version, name=file) if file in PICTURES else ""
