@@ -18,7 +18,7 @@ class Batch:
         state: Whether it takes images: `open` if so.
         total: Jobs submitted so far.
         counts: Jobs by status.
-        labels: Succeeded jobs by their most probable label.
+        labels: Answered jobs by their label.
         outcomes: Succeeded jobs by outcome.
         raw: The whole answer.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
+from click.core import ParameterSource
 
 from client.batch_command import COULD_NOT_RUN, SOME_FAILED, run_batch
 from client.connection import DEFAULT_SERVER
@@ -17,7 +17,7 @@ from client.dentiq import Dentiq
 from client.errors import DentiqClientError, RequestRefusedError, StillRunningError
 from client.filenames import readable
 from client.folder.run import Plan
-from client.report import Submission, show_job, show_models, show_submissions
+from client.report import Submission, show_job, show_models, show_submissions, standard_output
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,17 +31,34 @@ def _shared_options(command: Command) -> Command:
         default="",
         help="API key; also DENTIQ_API_KEY, which other users of this machine do not see.",
     )(command)
+    return _server_option(callback=_or_of_the_group)(command)
+
+
+def _server_option(**attributes: Any) -> Callable[[Command], Command]:
     return click.option(
-        "--server", envvar="DENTIQ_URL", default=DEFAULT_SERVER, show_default=True, help="Server; also DENTIQ_URL."
-    )(command)
+        "--server",
+        envvar="DENTIQ_URL",
+        default=DEFAULT_SERVER,
+        show_default=True,
+        help="Server; also DENTIQ_URL.",
+        **attributes,
+    )
+
+
+def _or_of_the_group(context: click.Context, option: click.Parameter, value: str) -> str:
+    """Take what stood before the command's name, unless it was said after it too."""
+    said_here = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    return value if said_here or context.parent is None else str(context.parent.params[str(option.name)])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@_server_option()
+def cli(server: str) -> None:
     """Classify photographs of teeth and gums by visible pathology. It informs; it does not diagnose.
 
     Exit status: 0 everything succeeded, 1 something failed or was refused, 2 the command could not run.
     """
+    del server  # the commands read it from here (see _or_of_the_group)
 
 
 @cli.command()
@@ -71,7 +88,7 @@ def submit(images: tuple[Path, ...], *, server: str, key: str, as_json: bool, ti
         if as_json:
             _print_json([submission.as_json() for submission in submissions])
         elif submissions:
-            show_submissions(Console(), submissions)
+            show_submissions(standard_output(), submissions)
     return 0 if all(submission.succeeded for submission in submissions) else SOME_FAILED
 
 
@@ -108,18 +125,29 @@ def _wait_for(dentiq: Dentiq, submission: Submission, *, deadline: float) -> Sub
     help="Table to write: JSON lines if it ends with .json or .jsonl, else CSV.",
 )
 @click.option("--name", help="Name of the batch, for people; by default the folder's.")
+@click.option("--webhook-url", help="Address that the server tells when all images have ended.")
 @click.option("--watch", is_flag=True, help="Go on looking for new files until Ctrl-C.")
 @click.option("--restart", is_flag=True, help="Forget an unfinished run, replace the table, send everything anew.")
 @_shared_options
 def batch(  # noqa: PLR0913  one argument an option
-    folder: Path, *, out: Path, name: str | None, watch: bool, restart: bool, server: str, key: str, as_json: bool
+    folder: Path,
+    *,
+    out: Path,
+    name: str | None,
+    webhook_url: str | None,
+    watch: bool,
+    restart: bool,
+    server: str,
+    key: str,
+    as_json: bool,
 ) -> int:
     """Classify all images of FOLDER and write a row for each.
 
     The same command goes on where an interrupted one stopped, and sends no image twice. --json prints a summary for
     programs. Exit status: 0 all succeeded, 1 some failed or were rejected, 2 it could not run, 130 after Ctrl-C.
     """
-    plan = Plan(folder, out, folder.resolve().name if name is None else name, watch=watch)
+    chosen = folder.resolve().name if name is None else name
+    plan = Plan(folder, out, chosen, watch=watch, webhook_url=webhook_url)
     connect = partial(Dentiq, api_key=key)
     return run_batch(plan, server=server, as_json=as_json, restart=restart, connect=connect)
 
@@ -138,7 +166,7 @@ def status(job_id: str, *, server: str, key: str, as_json: bool) -> int:
     if as_json:
         _print_json(dict(job.raw))
     else:
-        show_job(Console(), job)
+        show_job(standard_output(), job)
     return SOME_FAILED if job.status == "failed" else 0
 
 
@@ -151,7 +179,7 @@ def models(*, server: str, key: str, as_json: bool) -> int:
     if as_json:
         _print_json([dict(model.raw) for model in found])
     else:
-        show_models(Console(), found)
+        show_models(standard_output(), found)
     return 0
 
 

@@ -1,5 +1,6 @@
 """What the command line shows: tables for people, JSON for programs."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from client.records import Job, Model
+
+# Wider than any table: rich takes 80 columns where there is no terminal, and would fold names.
+_UNBOUNDED = 10_000
 
 DISCLAIMER = "dentiq informs; it does not diagnose. Ask a dentist."
 
@@ -45,6 +49,11 @@ class Submission:
         if self.job is None:
             return {"file": self.file, "status": self.status, "error": error}
         return {"file": self.file, **self.job.raw, **({"error": error} if error else {})}
+
+
+def standard_output() -> Console:
+    """A console for people, or for the program behind a pipe: that one gets each row on one line."""
+    return Console() if sys.stdout.isatty() else Console(width=_UNBOUNDED)
 
 
 def show_submissions(console: Console, submissions: Sequence[Submission]) -> None:

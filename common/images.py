@@ -24,6 +24,7 @@ from common.errors import (
     ImageTruncatedError,
 )
 from common.heif import is_avif, is_heic, open_heic
+from common.image_effort import require_bounded_effort
 from common.orientation import upright_transpose
 
 # Mid-grey behind transparent pixels and, in the network's letterbox, around the picture: it favours no label.
@@ -173,7 +174,8 @@ def _open_header(data: bytes, limits: ImageLimits | None) -> tuple[ImageFile, _F
         raise ImageEmptyError("The image has 0 bytes. Send the content of an image file.")
     if limits is not None and len(data) > limits.max_bytes:
         raise ImageTooLargeError(
-            f"The image file has {_megabytes(len(data))}; at most {_megabytes(limits.max_bytes)} are accepted. "
+            # Its own size is not known where reading stopped at the limit.
+            f"The image file has more than {_megabytes(limits.max_bytes)}, the most that is accepted. "
             "Send a smaller or more strongly compressed copy."
         )
     kind = _sniff(data)
@@ -183,6 +185,7 @@ def _open_header(data: bytes, limits: ImageLimits | None) -> tuple[ImageFile, _F
         raise _damage(error, data, kind.name) from error
     if limits is not None:
         _check_size(image, limits)
+    require_bounded_effort(image, data)
     return image, kind
 
 
@@ -233,7 +236,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled_grey(image).convert("RGB")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
+        # A copy of 50 million pixels takes 200 MB.
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
         background = Image.new("RGB", layer.size, NEUTRAL_COLOUR)
         background.paste(layer, mask=layer.getchannel("A"))
         return background

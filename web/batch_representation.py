@@ -35,7 +35,7 @@ class BatchDocument(BaseModel):
     state: BatchState = Field(description="Whether it takes images")
     total: int = Field(description="Jobs submitted so far")
     counts: dict[JobStatus, int] = Field(description="Jobs by status")
-    labels: dict[str, int] = Field(description="Succeeded jobs by their most probable label")
+    labels: dict[str, int] = Field(description="Jobs with outcome `answered` by their label")
     outcomes: dict[str, int] = Field(description="Succeeded jobs by outcome")
     images_per_second: float | None = Field(description="Rate so far; null before the first result")
     seconds_left: float | None = Field(description="Until what was submitted so far has ended, at the rate so far")

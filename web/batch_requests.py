@@ -1,6 +1,7 @@
-"""Reading the images of a request to a batch: repeated multipart field `images`, or one zip in field `archive`."""
+"""Reading the images of a request to a batch: repeated multipart field `images`, a zip in field `archive`, or both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from flask import Request
@@ -31,7 +32,7 @@ def read_uploads(request: Request, settings: Settings) -> Iterator[Upload]:
         ImageMissingError: The request carries no images.
         TooManyPartsError: It has more images than allowed.
         ArchiveError: The archive cannot be taken.
-        InvalidRequestError: It has both, or two archives.
+        InvalidRequestError: It has two archives, or something else than files in these fields.
     """
     limit = settings.max_archive_bytes + _FRAMING_BYTES
     request.max_content_length = limit
@@ -51,21 +52,37 @@ def read_uploads(request: Request, settings: Settings) -> Iterator[Upload]:
         raise _too_many(settings) from error
     if len(images) > settings.max_batch_images:
         raise _too_many(settings)
-    if bool(images) + len(archives) > 1:
-        raise InvalidRequestError("Send either images or one archive in a request, not both.")
-    if archives:
-        return read_archive(
-            archives[0].stream,
-            max_entries=settings.max_archive_images,
-            max_entry_bytes=settings.max_upload_bytes,
-            max_unpacked_bytes=_UNPACKED_TIMES * settings.max_archive_bytes,
-        )
-    if not images:
+    if len(archives) > 1:
+        raise InvalidRequestError(f"The request has {len(archives)} archives; send one in a request.")
+    _refuse_text(request)
+    if not images and not archives:
         raise ImageMissingError(
             f"The request carries no images; send them as repeated multipart field `{IMAGES_FIELD}`, "
             f"or a zip in field `{ARCHIVE_FIELD}`."
         )
-    return (_upload(file, settings.max_upload_bytes) for file in images)
+    return chain(_read_images(images, settings), *(_read_archive(file, settings) for file in archives))
+
+
+def _refuse_text(request: Request) -> None:
+    """Refuse a field that came without a file name, which makes it text to every reader of forms."""
+    for field in (IMAGES_FIELD, ARCHIVE_FIELD):
+        if field in request.form:
+            raise InvalidRequestError(
+                f"Field `{field}` came as text, not as a file; send it with a file name (curl -F {field}=@FILE URL)."
+            )
+
+
+def _read_images(files: Sequence[FileStorage], settings: Settings) -> Iterator[Upload]:
+    return (_upload(file, settings.max_upload_bytes) for file in files)
+
+
+def _read_archive(file: FileStorage, settings: Settings) -> Iterator[Upload]:
+    return read_archive(
+        file.stream,
+        max_entries=settings.max_archive_images,
+        max_entry_bytes=settings.max_upload_bytes,
+        max_unpacked_bytes=_UNPACKED_TIMES * settings.max_archive_bytes,
+    )
 
 
 def _upload(file: FileStorage, max_bytes: int) -> Upload:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from common.errors import ImageRejectedError
-from common.jobs.record import BatchMembership, IdempotencyKey, NewJob, new_job_id
+from common.jobs.record import BatchMembership, IdempotencyKey, NewJob, new_job_ids
 from common.jobs.store import JobStore
 from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
@@ -19,6 +19,10 @@ from web.publisher import Publisher
 # Images that are in memory at one time: 64 of 20 MB at worst, 64 of 0.3 MB as phones send them to a batch.
 _PORTION: Final = 64
 _PORTION_BYTES: Final = 32 * 1024 * 1024
+
+# Local file header, with which every zip archive begins that has a file in it (APPNOTE 4.3.7).
+_ZIP_START: Final = b"PK\x03\x04"
+_ARCHIVE_ASTRAY: Final = "This is a zip archive, not an image; send it in field `archive` to add the images in it."
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,10 @@ class BatchSubmissions:
                 request under the same key completes it.
         """
         addition = Addition()
-        for number, portion in enumerate(_portions(uploads)):
-            self._add_portion(
-                batch_id, portion, addition, idempotency=self._idempotency(idempotency_key, number, portion)
-            )
+        for number, (portion, is_last) in enumerate(_portions(uploads)):
+            scope = f"batch images\0{batch_id}\0{number}\0{idempotency_key}" if idempotency_key else ""
+            idempotency = self._idempotency(scope, portion, is_last=is_last)
+            self._add_portion(batch_id, portion, addition, idempotency=idempotency)
         return addition
 
     def _add_portion(
@@ -83,14 +87,14 @@ class BatchSubmissions:
         good = [upload for upload in portion if self._inspected(upload, addition)]
         if not good:
             return
-        jobs = [NewJob(new_job_id(), QueueName.BULK, clean_filename(u.filename, fallback="image")) for u in good]
+        names = [clean_filename(upload.filename, fallback="image") for upload in good]
+        ids = new_job_ids(len(good))
+        jobs = [NewJob(job_id, QueueName.BULK, name) for job_id, name in zip(ids, names, strict=True)]
         self.store.announce_uploads([job.id for job in jobs], grace_seconds=self.settings.upload_grace_seconds)
-        for job, upload in zip(jobs, good, strict=True):
-            self.storage.put(image_key(job.id), upload.data)
+        self.storage.put_many({image_key(job_id): upload.data for job_id, upload in zip(ids, good, strict=True)})
         membership = BatchMembership(batch_id, life_seconds=self.settings.batch_life_seconds)
         # When this is refused the images stay until their announced erasure; so do those of a repetition.
         made = self.store.create(jobs, batch=membership, idempotency=idempotency)
-        names = (job.filename for job in jobs)
         addition.accepted += [AcceptedImage(job_id, name) for job_id, name in zip(made.job_ids, names, strict=True)]
         if not made.replayed and made.depth <= HINTED_DEPTH:
             chunks = -(-len(jobs) // self.settings.bulk_chunk_size)
@@ -103,32 +107,33 @@ class BatchSubmissions:
             self.inspector.inspect(upload)
         except ImageRejectedError as error:
             name = clean_filename(upload.filename, fallback="image")
-            addition.rejected.append(RejectedImage(name, error.code, error.message))
+            message = _ARCHIVE_ASTRAY if upload.data.startswith(_ZIP_START) else error.message
+            addition.rejected.append(RejectedImage(name, error.code, message))
             return False
         return True
 
-    def _idempotency(self, key: str | None, number: int, portion: Sequence[Upload]) -> IdempotencyKey | None:
+    def _idempotency(self, scope: str, portion: Sequence[Upload], *, is_last: bool) -> IdempotencyKey | None:
         """Give each portion of a request a key of its own, so that a request that broke off can be completed."""
-        if not key:
+        if not scope:
             return None
-        body = hashlib.sha256()
+        # A request that goes on where another one ended is another one, though all they share is the same.
+        body = hashlib.sha256(b"end" if is_last else b"more")
         for upload in portion:
             body.update(hashlib.sha256(upload.data).digest())
             body.update(hashlib.sha256((upload.filename or "").encode(errors="replace")).digest())
-        name = hashlib.sha256(f"batch images\0{number}\0{key}".encode()).hexdigest()
+        name = hashlib.sha256(scope.encode()).hexdigest()
         return IdempotencyKey(name, body.hexdigest(), life_seconds=self.settings.idempotency_hours * 3600)
 
 
-def _portions(uploads: Iterable[Upload]) -> Iterator[list[Upload]]:
-    """Cut a stream of images into portions that fit into memory."""
+def _portions(uploads: Iterable[Upload]) -> Iterator[tuple[list[Upload], bool]]:
+    """Cut a stream of images into portions that fit into memory, and tell which is the last."""
     stream = iter(uploads)
-    for first in stream:
-        portion = [first]
-        size = len(first.data)
-        while len(portion) < _PORTION and size < _PORTION_BYTES:
-            following = next(stream, None)
-            if following is None:
-                break
+    following = next(stream, None)
+    while following is not None:
+        portion: list[Upload] = []
+        size = 0
+        while following is not None and len(portion) < _PORTION and size < _PORTION_BYTES:
             portion.append(following)
             size += len(following.data)
-        yield portion
+            following = next(stream, None)
+        yield portion, following is None

@@ -1,6 +1,6 @@
 """Heat maps: asked of a worker on first request, kept with the job."""
 
-from common.errors import ExplanationPendingError, ExplanationUnavailableError, StoredImageMissingError
+from common.errors import ExplanationUnavailableError, StoredImageMissingError
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.record import Explanation, Job
 from common.storage import Storage, explanation_key
@@ -21,8 +21,8 @@ class Explanations:
         self._publisher = publisher
         self._long_polls = long_polls
 
-    def get(self, job_id: str, *, wait_seconds: float) -> bytes:
-        """Give the heat map of a job's result as JPEG.
+    def get(self, job_id: str, *, wait_seconds: float) -> bytes | None:
+        """Give the heat map of a job's result as JPEG; None while it is being drawn.
 
         Args:
             wait_seconds: How long to wait for a worker to draw it.
@@ -30,7 +30,6 @@ class Explanations:
         Raises:
             JobNotFoundError: There is no such job.
             ExplanationUnavailableError: The job has no result, or its model version cannot be explained.
-            ExplanationPendingError: It is not drawn yet.
             UnavailableError: Redis or the storage does not answer.
         """
         stands, to_send = self._register.ask(job_id)
@@ -45,7 +44,7 @@ class Explanations:
             raise ExplanationUnavailableError(
                 "The model version that answered this job cannot show where it looked, or serves no more."
             )
-        raise ExplanationPendingError("The heat map is being drawn; ask again in a few seconds.")
+        return None
 
     def _read(self, job_id: str) -> bytes:
         try:

@@ -73,11 +73,19 @@ def problem_response(fault: Fault, **extra: Any) -> Response:
 def parameters_invalid(error: ValidationError) -> Response:
     """Answer a request whose path, query or headers do not fit their description."""
     sentences = [
-        f"{'.'.join(map(str, fault['loc'])) or 'The JSON body'} is {str(fault['input'])[:80]!r}: {fault['msg']}."
+        f"{'.'.join(map(str, fault['loc']))} is {str(fault['input'])[:80]!r}: {fault['msg']}."
+        if fault["loc"]
+        else f"No JSON object was sent ({_what_came()}); send one, {{}} at least, with Content-Type: application/json."
         for fault in error.errors(include_url=False, include_context=False)
     ]
     kind = InvalidRequestError
     return problem_response(Fault(422, kind.code, kind.title, " ".join(sentences)))
+
+
+def _what_came() -> str:
+    if not request.is_json:
+        return f"the Content-Type is {request.mimetype!r}" if request.mimetype else "there is no Content-Type"
+    return "the body is empty" if not request.get_data() else "the body is none"
 
 
 def register_error_handlers(app: Flask) -> None:

@@ -9,13 +9,13 @@ def webhook_for(asked: str | None, settings: Settings) -> str:
     """Choose the address that is told; empty for none.
 
     Args:
-        asked: What the request names; None or empty where it names none.
+        asked: What the request names; None where it names none.
 
     Raises:
         WebhookUrlError: No webhook can go to that address.
         WebhooksDisabledError: This server sends none.
     """
-    if asked:
+    if asked is not None:
         if not settings.webhook_secrets:
             raise WebhooksDisabledError(
                 "This server sends no webhooks, for its operator has set no secret to sign them; leave webhook_url out."

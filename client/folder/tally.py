@@ -19,7 +19,7 @@ class Tally:
         files: Images found.
         sent: Of these, answered by the server, or known to be unreadable.
         statuses: Rows by status; `rejected` are those without a job.
-        labels: Results by their most probable label.
+        labels: Answered ones by their label.
         outcomes: Results by outcome.
         skipped: Files that are no images.
     """
@@ -46,7 +46,7 @@ class Tally:
         self.statuses[row.status] += 1
         if row.job is not None and row.succeeded:
             self.outcomes[row.job.outcome or ""] += 1
-            if row.job.best:
+            if row.job.best and row.job.outcome == "answered":
                 self.labels[row.job.best.label] += 1
 
     def skipped_names(self) -> list[str]:

@@ -29,7 +29,6 @@
     |   `-- TooManyRequestsError           asked too often
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
-    |   |-- ExplanationPendingError        the heat map is not drawn yet
     |   |-- StorageUnavailableError        the storage does not answer
     |   `-- StorageFullError               the storage has no room
     |-- JobError                       why an accepted job failed, beside the image errors
@@ -80,7 +79,6 @@ from common.errors.jobs import (
     StoredImageMissingError,
 )
 from common.errors.outages import (
-    ExplanationPendingError,
     JobStoreUnavailableError,
     StorageFullError,
     StorageUnavailableError,
@@ -121,7 +119,6 @@ __all__ = [
     "BatchNotFoundError",
     "ConfigurationError",
     "DentiqError",
-    "ExplanationPendingError",
     "ExplanationUnavailableError",
     "IdempotencyConflictError",
     "ImageCorruptError",

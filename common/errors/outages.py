@@ -10,13 +10,6 @@ class JobStoreUnavailableError(UnavailableError):
     title = "Job store unavailable"
 
 
-class ExplanationPendingError(UnavailableError):
-    """The heat map is not drawn yet."""
-
-    code = "explanation_pending"
-    title = "Explanation not drawn yet"
-
-
 class StorageUnavailableError(UnavailableError):
     """The image storage does not answer."""
 

@@ -41,7 +41,7 @@ class Batch:
 
     Attributes:
         counts: Jobs by status; every status is there.
-        labels: Succeeded jobs by their most probable label.
+        labels: Answered jobs by their label; uncertain ones and those without teeth count among the outcomes alone.
         outcomes: Succeeded jobs by outcome.
         started_at: First claim of one of its jobs.
         latest_at: Latest end of one of its jobs.

@@ -19,7 +19,7 @@ from infra.local.control import SupervisorControl
 from infra.local.env_file import read_environment
 from infra.local.ports import check_ports, taken_observers
 from infra.local.processes import find_leftovers, read_record, wait_for_end
-from infra.local.readiness import ask_readyz, describe_absent
+from infra.local.readiness import ask_readyz, describe_absent, redis_fault
 from infra.local.stack import (
     Stack,
     clear_leftovers,
@@ -88,6 +88,10 @@ def _supervise(stack: Stack, variables: Mapping[str, str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_soon)
+    if not stack.owns_redis and (fault := redis_fault(stack.settings)):
+        click.echo(
+            f"The Redis that DENTIQ_REDIS_URL names cannot be used yet: {fault} dentiq starts and goes on trying."
+        )
     click.echo(f"Starting {', '.join(part.name for part in stack.parts)} ...")
     supervisor = start_supervisor(stack, variables)
     try:

@@ -6,13 +6,20 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from common.errors import JobStoreUnavailableError
+from common.redis_client import connect, redis_errors_translated
+from common.settings import Settings
 from infra.local.control import PartState
 from infra.local.part import Listener, Part
 
 _LOG_LINES = 12
 _LOG_TAIL_BYTES = 8192
+
+# A Redis that others run is there at once or not at all; who waits at a terminal wants to hear of it.
+_REDIS_SECONDS = 2.0
 
 
 def ask_readyz(base_url: str) -> tuple[bool, str]:
@@ -29,6 +36,19 @@ def ask_readyz(base_url: str) -> tuple[bool, str]:
             return False, _reason(error.read(4096)) or f"/readyz answers {error.code}"
     except (URLError, OSError, http.client.HTTPException):
         return False, "web does not answer yet"
+
+
+def redis_fault(settings: Settings) -> str:
+    """Ask a Redis that others run whether it answers, for seconds at most; empty if it does, else what is wrong."""
+    url = settings.redis_url.get_secret_value()
+    parts = urlsplit(url)
+    try:
+        with connect(url, timeout_seconds=_REDIS_SECONDS, max_connections=4) as client, redis_errors_translated():
+            client.ping()
+    except JobStoreUnavailableError as error:
+        # Never the URL: it may hold a password.
+        return f"{parts.hostname}:{parts.port or 6379} - {error.__cause__ or error}."
+    return ""
 
 
 def _reason(body: bytes) -> str:

@@ -12,8 +12,7 @@ from pydantic import BaseModel, Field
 
 from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
-from common.webhooks import LONGEST_URL
-from web.api.answers import JSON, conditional, problems
+from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
@@ -37,12 +36,16 @@ _LAST_CURSOR: Final = 2**53 - 1
 _FILE: Final = {"type": "string", "format": "binary"}
 _IMAGES_BODY: Final = {
     "required": True,
-    "description": "Up to 64 images, or one zip archive of images. Folders in the archive stay in the names.",
+    "description": "Up to 64 images, one zip archive of images, or both. Folders in the archive stay in the names.",
     "content": {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "properties": {IMAGES_FIELD: {"type": "array", "items": _FILE}, ARCHIVE_FIELD: _FILE},
+                "properties": {
+                    IMAGES_FIELD: {"type": "array", "items": _FILE, "minItems": 1, "maxItems": 64},
+                    ARCHIVE_FIELD: _FILE,
+                },
+                "anyOf": [{"required": [IMAGES_FIELD]}, {"required": [ARCHIVE_FIELD]}],
             }
         }
     },
@@ -77,9 +80,8 @@ class NewBatchDocument(BaseModel):
     """What a batch is made from."""
 
     name: str = Field("", max_length=255, description="Shown to people", examples=["Monday's photographs"])
-    webhook_url: str | None = Field(
+    webhook_url: WebhookUrl | None = Field(
         None,
-        max_length=LONGEST_URL,
         description="Told, by a signed POST, each time that all images submitted so far have ended",
         examples=["https://example.com/dentiq"],
     )
@@ -205,9 +207,12 @@ def export_json(path: BatchPath) -> Response:
     return _download(_json_array(_portions(found, path.batch_id)), name=f"dentiq-{batch.id}.json", content_type=JSON)
 
 
-@batches.post("/<batch_id>/cancel", operation_id="cancel_batch", responses={200: BatchDocument, **problems(404, 503)})
-def cancel(path: BatchPath) -> Response:
-    """Take no more images and cancel what has not ended; results so far stay."""
+@batches.post(
+    "/<batch_id>/cancel", operation_id="cancel_batch", responses={200: BatchDocument, **problems(404, 422, 503)}
+)
+def cancel(path: BatchPath, header: IdempotencyHeader) -> Response:
+    """Take no more images and cancel what has not ended; results so far stay. Doing it again changes nothing."""
+    del header  # a repetition is safe by itself, under a key or without one
     found = services()
     found.batches.close(path.batch_id, Closing.CANCELLED)
     return Response(batch_document(found.batches.get(path.batch_id)).model_dump_json(), content_type=JSON)
@@ -217,7 +222,7 @@ def cancel(path: BatchPath) -> Response:
 def erase(path: BatchPath) -> Response:
     """Cancel what has not ended and erase the batch, its jobs and their images; the images follow within seconds."""
     services().batches.close(path.batch_id, Closing.ERASED)
-    return Response(status=204)
+    return empty()
 
 
 def _portions(found: Services, batch_id: str) -> Iterator[list[Job]]:

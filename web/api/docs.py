@@ -37,6 +37,8 @@ def document() -> Response:
     described = app.api_doc
     for operation in _operations(described):
         _mend(operation)
+    # flask-openapi3 writes null for what there is none of, which the specification allows nowhere.
+    described["components"] = {name: parts for name, parts in described["components"].items() if parts is not None}
     guard = services().guard
     if guard.active:
         for operation in _operations(described):
@@ -70,10 +72,20 @@ def _describe_refusals(operation: dict[str, Any], *, keys_required: bool) -> Non
         operation["responses"].setdefault(str(status), {"description": HTTPStatus(int(status)).phrase, **answer})
 
 
+def _drop_null(parameter: dict[str, Any]) -> None:
+    """Describe an optional parameter by what it may be: left out, not null."""
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        parameter["schema"] = {name: part for name, part in schema.items() if name != "anyOf"} | kinds[0]
+
+
 def _mend(operation: dict[str, Any]) -> None:
-    """Take back two habits of flask-openapi3: a JSON 422 on every operation, and HTML in descriptions."""
+    """Take back habits of flask-openapi3: a JSON 422 on every operation, parameters of null, HTML in descriptions."""
     invalid = operation["responses"].get("422", {})
     if CONTENT_TYPE not in invalid.get("content", {}):
         operation["responses"].pop("422", None)
+    for parameter in operation.get("parameters", ()):
+        _drop_null(parameter)
     if "description" in operation:
         operation["description"] = operation["description"].replace("<br/>", "\n").strip()

@@ -8,12 +8,13 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from common.jobs.record import Job
-from common.webhooks import LONGEST_URL
-from web.api.answers import JSON, conditional, problems
+from common.settings import Settings
+from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
 from web.erasure import erase_job
 from web.multipart import FIELD, read_upload
 from web.representation import API_PREFIX, JobDocument, job_document, job_links
 from web.services import services
+from web.webhooks import webhook_for
 
 _TAG = Tag(name="jobs", description="One photograph each")
 
@@ -32,7 +33,11 @@ _UPLOAD_BODY = {
                 "required": [FIELD],
                 "properties": {
                     FIELD: {"type": "string", "format": "binary"},
-                    WEBHOOK_FIELD: {"type": "string", "description": "Told of the job's end; or as a query parameter"},
+                    WEBHOOK_FIELD: {
+                        "type": "string",
+                        "format": "uri",
+                        "description": "Told of the job's end; or as a query parameter",
+                    },
                 },
             }
         },
@@ -51,8 +56,8 @@ class SubmitQuery(BaseModel):
     """Query of a submission."""
 
     filename: str | None = Field(None, description="Name of an image sent as the raw body; shown in the result")
-    webhook_url: str | None = Field(
-        None, max_length=LONGEST_URL, description="Told of the job's end by a signed POST; see docs/webhooks.md"
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Told of the job's end by a signed POST; see docs/webhooks.md"
     )
 
 
@@ -81,6 +86,12 @@ class WaitQuery(BaseModel):
     )
 
 
+class PendingDocument(BaseModel):
+    """Something that is being made; `Retry-After` tells when to ask again."""
+
+    message: str
+
+
 @jobs.post(
     "",
     operation_id="submit_job",
@@ -94,11 +105,8 @@ def submit(query: SubmitQuery, header: SubmitHeader) -> Response:
     """
     found = services()
     upload = read_upload(request, max_bytes=found.settings.max_upload_bytes, max_parts=found.settings.max_form_parts)
-    job = found.submissions.submit(
-        upload,
-        idempotency_key=header.idempotency_key,
-        webhook_url=query.webhook_url or request.form.get(WEBHOOK_FIELD),
-    )
+    webhook_url = _webhook_url(query, found.settings)
+    job = found.submissions.submit(upload, idempotency_key=header.idempotency_key, webhook_url=webhook_url)
     response = Response(_body(job), status=202, content_type=JSON)
     response.headers["Location"] = job_links(job.id).self
     return response
@@ -123,7 +131,7 @@ def read(path: JobPath, query: WaitQuery) -> Response:
 def erase(path: JobPath) -> Response:
     """Cancel a job that has not ended; erase its image, preview and record."""
     erase_job(services(), path.job_id)
-    return Response(status=204)
+    return empty()
 
 
 @jobs.get(
@@ -151,12 +159,15 @@ def preview(path: JobPath) -> Response:
     operation_id="read_explanation",
     responses={
         200: {"description": "The image with a heat map over it, JPEG", "content": {"image/jpeg": _BINARY}},
+        202: PendingDocument,
         304: None,
         **problems(404, 422, 503),
     },
 )
 def explanation(path: JobPath, query: WaitQuery) -> Response:
-    """Read a heat map that shows where the evidence for the first label lies; a worker draws it on first request.
+    """Read a heat map that shows where the evidence for the first label lies.
+
+    A worker draws it on first request; until then the answer is 202.
 
     It shows what moved the model, which need not be what a dentist would look at.
     """
@@ -166,7 +177,18 @@ def explanation(path: JobPath, query: WaitQuery) -> Response:
         found.store.get(path.job_id)
         return conditional(Response(), etag=etag)
     picture = found.explanations.get(path.job_id, wait_seconds=query.wait)
+    if picture is None:
+        pending = PendingDocument(message="The heat map is being drawn; ask again in a second.")
+        return Response(pending.model_dump_json(), status=202, content_type=JSON, headers={"Retry-After": "1"})
     return conditional(Response(picture, content_type="image/jpeg"), etag=etag)
+
+
+def _webhook_url(query: SubmitQuery, settings: Settings) -> str | None:
+    """Take the address from the form or the query; where both name one, both must be good and the form's counts."""
+    asked = [url for url in (request.form.get(WEBHOOK_FIELD), query.webhook_url) if url is not None]
+    for url in asked:
+        webhook_for(url, settings)
+    return asked[0] if asked else None
 
 
 def _body(job: Job) -> bytes:

@@ -30,7 +30,8 @@ for i = 1, #ARGV, 9 do
         redis.call('HINCRBY', COUNTS, 'label ' .. version .. ' ' .. label, 1)
         if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
             redis.call('HINCRBY', batch_key(batch), 'outcome ' .. outcome, 1)
-            redis.call('HINCRBY', batch_key(batch), 'label ' .. label, 1)
+            -- A label counts where the model stands by it; what it only leaned to is no finding.
+            if outcome == 'answered' then redis.call('HINCRBY', batch_key(batch), 'label ' .. label, 1) end
             rank_in_batch(batch, id, outcome .. ' ' .. label, highest(ARGV[i + 6]))
         end
         answers[#answers + 1] = 1

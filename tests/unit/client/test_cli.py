@@ -92,6 +92,27 @@ def test_all_succeeded_is_0(run: Run, images: dict[str, Path], capsys: pytest.Ca
     assert output.count("Ask a dentist.") == 1
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_the_server_may_be_named_before_or_after_the_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    server = os.environ["DENTIQ_URL"]
+    monkeypatch.setenv("DENTIQ_URL", f"http://127.0.0.1:{free_port()}")
+    option = ("--server", server)
+    assert run(*option, "status", "j1") == 0 if before else run("status", "j1", *option) == 0
+    assert run("--server", "http://127.0.0.1:1", "status", "j1", *option) == 0
+
+
+def test_a_program_behind_a_pipe_gets_each_row_on_one_line(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / ("long name " * 20) / "good.jpg"
+    image.parent.mkdir()
+    image.write_bytes(b"good")
+    assert run("submit", image) == 0
+    assert f"{image}  answered" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("name", "reason"), [("bad", "(image_corrupt)"), ("empty", "(image_empty)")])
 def test_one_that_failed_is_1_and_spoils_no_other(
     run: Run, images: dict[str, Path], capsys: pytest.CaptureFixture[str], name: str, reason: str

@@ -7,10 +7,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from common.settings import Settings
 from infra.local.control import PartState
 from infra.local.part import Listener, Part
-from infra.local.readiness import ask_readyz, describe_absent, last_lines
+from infra.local.readiness import ask_readyz, describe_absent, last_lines, redis_fault
 from tests.fixtures.redis import RedisServer, free_port
 
 Serve = Callable[[int, bytes], str]
@@ -89,3 +91,15 @@ def test_a_part_that_runs_and_listens_is_not_mentioned(tmp_path: Path, redis_ser
 
 def test_a_missing_log_has_no_lines(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "none.log") == []
+
+
+def test_a_redis_of_others_that_does_not_answer_is_named_without_its_password() -> None:
+    port = free_port()
+    fault = redis_fault(Settings(redis_url=SecretStr(f"redis://:hunter2@127.0.0.1:{port}/0")))
+    assert f"127.0.0.1:{port}" in fault
+    assert "refused" in fault
+    assert "hunter2" not in fault
+
+
+def test_a_redis_of_others_that_answers_is_no_fault(redis_url: str) -> None:
+    assert redis_fault(Settings(redis_url=SecretStr(redis_url))) == ""

@@ -11,6 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from common.jobs.record import Outcome
+
 
 class Folder:
     """A batch with verbs."""
@@ -178,6 +180,61 @@ def test_a_batch_is_made_once_for_one_key(client: FlaskClient) -> None:
     first = client.post("/api/v1/batches", json={"name": "x"}, headers=_key("k")).get_json()
     assert client.post("/api/v1/batches", json={"name": "x"}, headers=_key("k")).get_json()["id"] == first["id"]
     assert client.post("/api/v1/batches", json={"name": "y"}, headers=_key("k")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({}, "there is no Content-Type"),
+        (
+            {"data": "name=x", "content_type": "application/x-www-form-urlencoded"},
+            "'application/x-www-form-urlencoded'",
+        ),
+        ({"data": "", "content_type": "application/json"}, "the body is empty"),
+        ({"json": ["Monday"]}, "the body is none"),
+    ],
+)
+def test_a_batch_needs_a_json_object(client: FlaskClient, sent: dict[str, Any], said: str) -> None:
+    answer = client.post("/api/v1/batches", **sent)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_request")
+    assert said in answer.get_json()["detail"]
+    assert "Content-Type: application/json" in answer.get_json()["detail"]
+
+
+def test_a_zip_among_images_is_told_where_it_belongs(folder: Folder, photo: bytes) -> None:
+    answer = folder.add(("folder.zip", zipped(("a.jpg", photo))), ("b.jpg", photo)).get_json()
+    assert [image["filename"] for image in answer["accepted"]] == ["b.jpg"]
+    assert "field `archive`" in answer["rejected"][0]["message"]
+
+
+def test_images_and_an_archive_may_come_together(folder: Folder, photo: bytes) -> None:
+    data = {"images": [(io.BytesIO(photo), "a.jpg")], "archive": (io.BytesIO(zipped(("b.jpg", photo))), "b.zip")}
+    answer = folder.client.post(f"{folder.url}/images", data=data)
+    assert [image["filename"] for image in answer.get_json()["accepted"]] == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("field", ["images", "archive"])
+def test_a_field_without_a_file_name_is_told_so(folder: Folder, photo: bytes, field: str) -> None:
+    data = {"images": [(io.BytesIO(photo), "a.jpg")], field: "text"} if field == "archive" else {field: "text"}
+    answer = folder.client.post(f"{folder.url}/images", data=data, content_type="multipart/form-data")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
+    assert "as text" in answer.get_json()["detail"]
+
+
+def test_a_label_counts_where_the_model_stands_by_it(folder: Folder, photo: bytes, worker: Any) -> None:
+    folder.add(*[(f"{number}.jpg", photo) for number in range(3)])
+    claims = worker.claim()
+    for claim, outcome in zip(claims, Outcome, strict=True):
+        worker.succeed([claim], outcome=outcome)
+    batch = folder.read()
+    assert batch["counts"]["succeeded"] == 3
+    assert batch["outcomes"] == {"answered": 1, "uncertain": 1, "not_dental": 1}
+    assert batch["labels"] == {"caries": 1}
+
+
+def test_what_was_erased_answers_without_a_body(folder: Folder) -> None:
+    answer = folder.client.delete(folder.url)
+    assert (answer.status_code, answer.data, "Content-Type" in answer.headers) == (204, b"", False)
 
 
 def test_too_many_images_in_a_request_are_refused(folder: Folder, photo: bytes) -> None:

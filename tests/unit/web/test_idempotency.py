@@ -1,0 +1,99 @@
+"""Every POST of the API under an Idempotency-Key: the same again is answered again, another is refused."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.unit.web.test_batches import zipped
+
+KEY = {"Idempotency-Key": "k"}
+
+
+def _send_job(client: FlaskClient, _: str, image: bytes) -> TestResponse:
+    return client.post("/api/v1/jobs", data={"image": (io.BytesIO(image), "a.jpg")}, headers=KEY)
+
+
+def _send_raw_job(client: FlaskClient, _: str, image: bytes) -> TestResponse:
+    return client.post("/api/v1/jobs?filename=a.jpg", data=image, content_type="image/jpeg", headers=KEY)
+
+
+def _make_batch(client: FlaskClient, _: str, image: bytes) -> TestResponse:
+    return client.post("/api/v1/batches", json={"name": str(len(image))}, headers=KEY)
+
+
+def _add_images(client: FlaskClient, batch: str, image: bytes) -> TestResponse:
+    return client.post(f"{batch}/images", data={"images": [(io.BytesIO(image), "a.jpg")]}, headers=KEY)
+
+
+def _add_archive(client: FlaskClient, batch: str, image: bytes) -> TestResponse:
+    archive = io.BytesIO(zipped(*[(f"{number}.jpg", image) for number in range(70)]))
+    return client.post(f"{batch}/images", data={"archive": (archive, "a.zip")}, headers=KEY)
+
+
+POSTS = {
+    "POST /api/v1/jobs": [_send_job, _send_raw_job],
+    "POST /api/v1/batches": [_make_batch],
+    "POST /api/v1/batches/<batch_id>/images": [_add_images, _add_archive],
+    # Without a body there is no other one; doing it again changes nothing.
+    "POST /api/v1/batches/<batch_id>/cancel": [],
+}
+
+
+def new_batch(client: FlaskClient) -> str:
+    return str(client.post("/api/v1/batches", json={}).headers["Location"])
+
+
+def what_counts(answer: TestResponse) -> Any:
+    """An answer without what may have moved since."""
+    content = answer.get_json()
+    return content.get("id") or content
+
+
+def test_every_post_of_the_api_is_looked_at(app: Flask) -> None:
+    served = {f"POST {rule.rule}" for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    assert {post for post in served if "/api/" in post} == set(POSTS)
+
+
+@pytest.mark.parametrize("send", [send for sends in POSTS.values() for send in sends])
+def test_the_same_is_answered_again_and_another_refused(
+    client: FlaskClient, make_image: Callable[..., bytes], send: Callable[..., TestResponse]
+) -> None:
+    batch = new_batch(client)
+    first, again = (send(client, batch, make_image(width=64)) for _ in range(2))
+    assert first.status_code in {201, 202}
+    assert (again.status_code, what_counts(again)) == (first.status_code, what_counts(first))
+    other = send(client, batch, make_image(width=65))
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_conflict")
+
+
+def test_a_batch_is_cancelled_twice_without_harm(client: FlaskClient) -> None:
+    batch = new_batch(client)
+    answers = [client.post(f"{batch}/cancel", headers=KEY).get_json() for _ in range(2)]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(("first", "second"), [(70, 64), (64, 70), (100, 64)])
+def test_an_archive_that_begins_like_another_is_another(
+    client: FlaskClient, make_image: Callable[..., bytes], first: int, second: int
+) -> None:
+    batch = new_batch(client)
+    image = make_image()
+
+    def add(count: int) -> TestResponse:
+        archive = io.BytesIO(zipped(*[(f"{number}.jpg", image) for number in range(count)]))
+        return client.post(f"{batch}/images", data={"archive": (archive, "a.zip")}, headers=KEY)
+
+    assert [add(first).status_code, add(second).status_code] == [202, 422]
+    assert client.get(batch).get_json()["total"] == first
+
+
+def test_one_key_may_be_used_for_two_batches(client: FlaskClient, make_image: Callable[..., bytes]) -> None:
+    batches = [new_batch(client) for _ in range(2)]
+    answers = [_add_images(client, batch, make_image()).get_json()["accepted"][0]["id"] for batch in batches]
+    assert answers[0] != answers[1]
+    assert [client.get(batch).get_json()["total"] for batch in batches] == [1, 1]
