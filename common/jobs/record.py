@@ -50,6 +50,16 @@ def new_job_id() -> str:
     return base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode("ascii").lower()
 
 
+def new_job_ids(count: int) -> list[str]:
+    """Make ids of jobs that are stored together.
+
+    They share the two characters that name their folder in the storage, which is then flushed once for all of them;
+    110 random bits of each stay its own.
+    """
+    folder = new_job_id()[:2]
+    return [folder + new_job_id()[2:] for _ in range(count)]
+
+
 @dataclass(frozen=True)
 class NewJob:
     """Describe an accepted image whose bytes are already in the storage.

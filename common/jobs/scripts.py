@@ -6,6 +6,7 @@ from typing import Any
 import redis
 
 NAMES = (
+    "announce_files",
     "create",
     "claim",
     "finish",
@@ -15,6 +16,7 @@ NAMES = (
     "erase",
     "retire",
     "due_erasures",
+    "read",
     "ask_explanation",
     "note_explanation",
     "note_shadow",

@@ -48,15 +48,12 @@ class JobStore:
     def announce_uploads(self, job_ids: Sequence[str], *, grace_seconds: float) -> None:
         """Note images that are about to be stored, so that the sweeper erases those that no job comes to own."""
         with redis_errors_translated():
-            due = codec.MICROSECONDS * (_seconds(self._redis.time()) + grace_seconds)
-            self._redis.zadd(keys.ERASURES, dict.fromkeys(job_ids, due))
+            self._scripts.call("announce_files", _microseconds(grace_seconds), "set", *job_ids)
 
     def announce_derived(self, job_id: str, *, grace_seconds: float) -> None:
         """Note that a preview or heat map is about to be stored, so that it goes if its job is erased meanwhile."""
         with redis_errors_translated():
-            due = codec.MICROSECONDS * (_seconds(self._redis.time()) + grace_seconds)
-            # NX: an erasure that is due already stays due.
-            self._redis.zadd(keys.ERASURES, {job_id: due}, nx=True)
+            self._scripts.call("announce_files", _microseconds(grace_seconds), "keep", job_id)
 
     def create(
         self,
@@ -106,23 +103,16 @@ class JobStore:
 
     def read_many(self, job_ids: Sequence[str]) -> list[Job | None]:
         """Read jobs in one round trip; None stands for a job that there is not."""
-        width = 1 + len(QueueName)
         with redis_errors_translated():
-            pipe = self._redis.pipeline()  # a transaction: the place in the queue belongs to the record
-            for job_id in job_ids:
-                pipe.hgetall(keys.JOB + job_id)
-                for queue in QueueName:
-                    pipe.zrank(keys.QUEUE + queue.value, job_id)
-            replies = pipe.execute()
-            return [
-                self._decode(job_id, *replies[start : start + width])
-                for job_id, start in zip(job_ids, range(0, len(replies), width), strict=True)
-            ]
+            # A script, since the place in the queue belongs to the record, and one answer is cheaper to read than six.
+            rows = self._scripts.call("read", *job_ids)
+            return [self._decode(job_id, row) for job_id, row in zip(job_ids, rows, strict=True)]
 
-    def _decode(self, job_id: str, record: Mapping[str, str], *ranks: int | None) -> Job | None:
-        if not record:
+    def _decode(self, job_id: str, row: Sequence[Any]) -> Job | None:
+        if not row:
             return None
-        position = next((rank + 1 for rank in ranks if rank is not None), None)
+        record: dict[str, str] = dict(zip(row[0:-1:2], row[1:-1:2], strict=True))
+        position = None if row[-1] < 0 else int(row[-1]) + 1
         return codec.decode_job(job_id, record, labels=self._labels_of(record.get("version")), position=position)
 
     def depth(self, queue: QueueName) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigurationError, StorageFullError, StorageUnavailableError, StoredImageMissingError
+from common.jobs.record import new_job_id, new_job_ids
 from common.storage import Storage, image_key, preview_key
 
 
@@ -41,6 +42,28 @@ def test_a_full_storage_is_told_and_leaves_nothing_behind(
     with pytest.raises(StorageFullError):
         storage.put("images/ab/abc", b"one")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_objects_of_several_folders_are_stored_together(storage: Storage) -> None:
+    objects = {image_key(job_id): job_id.encode() for job_id in ("aaa", "aab", "bbb")}
+    storage.put_many(objects)
+    assert {key: storage.get(key) for key in objects} == objects
+
+
+def test_objects_stored_together_leave_nothing_unfinished_behind(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "storage" / "images" / "ab").mkdir(parents=True)
+    # The second cannot take its name, which a folder has.
+    (tmp_path / "storage" / image_key("abtaken") / "x").mkdir(parents=True)
+    with pytest.raises(StorageUnavailableError):
+        storage.put_many({image_key("abgood"): b"1", image_key("abtaken"): b"2", image_key("ablast"): b"3"})
+    assert not list((tmp_path / "storage").rglob("*.part"))
+
+
+def test_jobs_stored_together_share_a_folder_and_nothing_else() -> None:
+    ids = new_job_ids(64)
+    assert len({image_key(job_id).rpartition("/")[0] for job_id in ids}) == 1
+    assert len({job_id[2:] for job_id in ids}) == 64
+    assert {len(job_id) for job_id in ids} == {len(new_job_id())}
 
 
 def test_an_unreachable_storage_is_told(tmp_path: Path) -> None:
