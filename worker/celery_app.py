@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> Celery:
     app.task(explain, name=EXPLAIN_TASK)
     app.task(sweep, name=SWEEP_TASK)
     _connect_signals(settings, process, MetricsEndpoint(settings.worker_metrics_bind, settings.worker_metrics_port))
+    _connect_stop(process)
     return app
 
 
@@ -146,3 +147,12 @@ def _connect_signals(settings: Settings, process: PoolProcess, endpoint: Metrics
     # In the pool's child, never before the fork: CUDA and the runtimes' threads do not survive one.
     signals.worker_process_init.connect(start_child, weak=False)
     signals.worker_process_shutdown.connect(stop_child, weak=False)
+
+
+def _connect_stop(process: PoolProcess) -> None:
+    """Tell the pool at the signal itself: Celery lets tasks under way end, and they end sooner where they know."""
+
+    def tell_the_pool(**_: Any) -> None:
+        process.stopping.set()
+
+    signals.worker_shutting_down.connect(tell_the_pool, weak=False)

@@ -27,6 +27,7 @@ from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.metrics import WorkerMetrics
 from worker.serving import Serving, ServingModel, Surroundings
+from worker.stop_sign import StopSign
 from worker.sweeper import Sweeper, SweepRules
 
 log = get_logger(__name__)
@@ -42,6 +43,8 @@ class PoolProcess:
     def __init__(self, settings: Settings, hints: Hints) -> None:
         self._settings = settings
         self._hints = hints
+        # Shared with the parent, which sets it.
+        self.stopping = StopSign()
         self._limits = {
             QueueName.INTERACTIVE: settings.interactive_chunk_size,
             QueueName.BULK: settings.bulk_chunk_size,
@@ -85,10 +88,16 @@ class PoolProcess:
         self._heartbeat.stop()
 
     def drain(self, hint: WorkHint) -> None:
-        """Work through waiting jobs for about a second; whoever waits longest comes first, whatever the hint says."""
+        """Work through waiting jobs for about a second; whoever waits longest comes first, whatever the hint says.
+
+        A worker that stops ends the chunk in hand and leaves what waits, with its hint, to others.
+        """
         end = time.monotonic() + _DRAIN_SECONDS
         try:
             while serving := self._model.get():
+                if self.stopping.is_set():
+                    self._hints.send(hint.queue)
+                    return
                 claims = self._store.claim(self._limits, lease_seconds=self._settings.lease_seconds)
                 if not claims:
                     return
