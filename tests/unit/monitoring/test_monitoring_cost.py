@@ -1,0 +1,29 @@
+"""What a measurement of the cost of monitoring may claim."""
+
+import random
+
+import pytest
+
+from tests.bench.monitoring_cost import LIMIT, Verdict, median_interval, verdict_of
+
+
+def test_the_interval_holds_the_true_median_19_times_of_20() -> None:
+    chance = random.Random(1)
+    intervals = [median_interval([chance.expovariate(1) for _ in range(30)]) for _ in range(2000)]
+    true_median = 0.6931
+    held = sum(low <= true_median <= high for low, high in intervals)
+    assert 0.94 * 2000 <= held <= 0.98 * 2000
+
+
+@pytest.mark.parametrize(
+    ("costs", "verdict"),
+    [
+        ([0.01, 0.02, 0.03] * 10, Verdict.HELD),
+        ([0.08, 0.09, 0.10] * 10, Verdict.MISSED),
+        ([-0.2, 0.01, 0.2] * 10, Verdict.UNDECIDED),
+        # A median below the promise is no proof where the pairs are spread as widely as this.
+        ([-0.3, LIMIT - 0.01, 0.3] * 3, Verdict.UNDECIDED),
+    ],
+)
+def test_a_promise_is_held_only_where_the_whole_interval_says_so(costs: list[float], verdict: Verdict) -> None:
+    assert verdict_of(*median_interval(costs)) is verdict
