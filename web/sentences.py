@@ -18,6 +18,9 @@ _SENTENCES: Final = {
     "image_truncated": lazy_gettext("The end of this photo is missing. Copy the file again, then send it."),
     "image_corrupt": lazy_gettext("This photo is damaged and cannot be read. Export it again, then send the copy."),
     "image_rejected": lazy_gettext("This picture cannot be read. Try another one."),
+    "image_too_complex": lazy_gettext(
+        "This picture is built too elaborately to be read. Export it again as a plain JPEG, then send the copy."
+    ),
     "too_many_parts": lazy_gettext("Too many fields were sent at once. Send one photo."),
     "invalid_request": lazy_gettext("This request cannot be understood. Send one photo from the start page."),
     "idempotency_conflict": lazy_gettext("This photo was sent under a key that belongs to another one."),

@@ -9,6 +9,7 @@
     |   |   |-- ImageFormatError           not a supported image format
     |   |   |-- ImageTooSmallError         fewer pixels than a classification needs
     |   |   |-- ImageTooManyPixelsError    more pixels than a worker may decode
+    |   |   |-- ImageTooComplexError       it would keep a decoder busy for too long
     |   |   |-- ImageTruncatedError        the file ends before its picture does
     |   |   `-- ImageCorruptError          the decoder gave up
     |   |-- TooManyPartsError          a form with more parts than allowed
@@ -67,6 +68,7 @@ from common.errors.images import (
     ImageFormatError,
     ImageMissingError,
     ImageRejectedError,
+    ImageTooComplexError,
     ImageTooLargeError,
     ImageTooManyPixelsError,
     ImageTooSmallError,
@@ -126,6 +128,7 @@ __all__ = [
     "ImageFormatError",
     "ImageMissingError",
     "ImageRejectedError",
+    "ImageTooComplexError",
     "ImageTooLargeError",
     "ImageTooManyPixelsError",
     "ImageTooSmallError",

@@ -57,6 +57,13 @@ class ImageTooManyPixelsError(ImageRejectedError):
     title = "Image has too many pixels"
 
 
+class ImageTooComplexError(ImageRejectedError):
+    """Reading the image would take longer than its size explains."""
+
+    code = "image_too_complex"
+    title = "Image too complex"
+
+
 class ImageTruncatedError(ImageRejectedError):
     """The file ends before its picture does."""
 

@@ -21,6 +21,7 @@ _REASONS: Final = (
     "image_format_unsupported",
     "image_too_small",
     "image_too_many_pixels",
+    "image_too_complex",
     "image_truncated",
     "image_corrupt",
     "image_rejected",

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from common.images import ImageLimits, open_upright
 from common.manifest import Preprocessing
 from worker.inference.preprocess import preprocess
+from worker.inference.time_limit import decoding_limited
 
 # What a worker decodes at most, whatever the web let through: 120 megapixels are 360 MB of RGB, and a JPEG of that size
 # costs a fraction of it thanks to the DCT scaling.
@@ -26,5 +27,6 @@ def decode(data: bytes, preprocessing: Preprocessing, limits: ImageLimits = DECO
     Raises:
         ImageRejectedError: One of its subclasses, by what is wrong.
     """
-    picture = open_upright(data, target_edge=preprocessing.decode_edge, limits=limits)
-    return preprocess(picture, preprocessing)
+    with decoding_limited():
+        picture = open_upright(data, target_edge=preprocessing.decode_edge, limits=limits)
+        return preprocess(picture, preprocessing)
