@@ -42,6 +42,7 @@ class FakeBatchServer:
         self.refusals: dict[str, tuple[int, str]] = {}
         self.most_images = 64
         self.finishes = True
+        self.jobs_read = 0
         self.next_id = 1
         self.on_request: Callable[[httpx.Request], None] = lambda _: None
         self._lock = Lock()
@@ -137,6 +138,7 @@ class FakeBatchServer:
 
     def _page(self, cursor: int, limit: int) -> httpx.Response:
         jobs = self.jobs[cursor : cursor + limit]
+        self.jobs_read += len(jobs)
         following = cursor + limit if len(jobs) == limit else None
         return httpx.Response(200, json={"jobs": jobs, "next_cursor": following})
 

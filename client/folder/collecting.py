@@ -12,8 +12,8 @@ from client.report import Submission
 class Collecting:
     """Write the row of each file as soon as what became of it is known.
 
-    Jobs end roughly in the order of submission, so only the first page with an unfinished job is read again: memory
-    holds one page, and the names of the files that have no row yet.
+    Jobs end roughly in the order of submission, so reading goes on at the first unfinished job: memory holds one page,
+    and the names of the files that have no row yet.
     """
 
     def __init__(self, dentiq: Dentiq, batch_id: str, table: Table, tally: Tally) -> None:
@@ -44,9 +44,10 @@ class Collecting:
             page = self._dentiq.batch_job_page(self._batch_id, cursor=cursor)
             settled = [self._settled(job, all_sent=all_sent) for job in page.jobs]
             cursor = page.next_cursor if all(settled) else None
-            if cursor is not None:
-                self._cursor = cursor
-                self._written.clear()
+            # What has its row is not read again; where an erased job is missing from the page, a little of it is.
+            leading = settled.index(False) if cursor is None and False in settled else len(settled)
+            self._cursor = self._cursor + leading if cursor is None else cursor
+            self._written &= {job.id for job in page.jobs}
         self._table.flush()
 
     def give_up(self) -> None:

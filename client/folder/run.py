@@ -1,5 +1,6 @@
 """One run over a folder: what an earlier run left, then what is new, until each file has its row."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from client.folder.tally import Tally
 _FIRST_POLL_SECONDS: Final = 0.05
 _POLL_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 2.0
+
+# A page of jobs costs the server as much as the upload of some: rows are fetched when half a page has ended, or after
+# two seconds.
+_ROWS_TOGETHER: Final = 50
+_ROWS_SECONDS: Final = 2.0
 
 # A portion under way at Ctrl-C is usually answered within this; if not, the next run sends it again under its key.
 _GRACE_SECONDS: Final = 3.0
@@ -108,6 +114,7 @@ class FolderRun:
     def _go(self, sending: Sending, collecting: Collecting) -> None:
         finding = self._take_up(sending, collecting)
         looked, seen, ended, poll = time.monotonic(), 0, False, _FIRST_POLL_SECONDS
+        collected = -math.inf
         self._look(finding, sending, collecting)
         while not ended or self._plan.watch:
             if self._plan.watch and time.monotonic() - looked >= self._plan.look_seconds:
@@ -119,9 +126,10 @@ class FolderRun:
             idle = sending.idle
             batch = self._dentiq.batch(self.batch_id)
             ended = idle and batch.finished == batch.total
-            if batch.finished > seen or (ended and self.tally.done < self.tally.files):
+            many = batch.finished - seen >= _ROWS_TOGETHER or time.monotonic() >= collected + _ROWS_SECONDS
+            if (many and batch.finished > seen) or (ended and self.tally.done < self.tally.files):
                 collecting.collect(all_sent=idle)
-                seen = batch.finished
+                seen, collected = batch.finished, time.monotonic()
             if ended:
                 collecting.give_up()
             self._show(self.tally)

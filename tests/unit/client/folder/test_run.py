@@ -54,6 +54,21 @@ def assert_each_once(server: FakeBatchServer, out: Path, files: int) -> None:
     assert {row["job_id"] for row in rows} - {""} == {job["id"] for job in server.jobs}
 
 
+def test_what_has_its_row_is_not_read_again_and_again(folder: Path, tmp_path: Path) -> None:
+    server = FakeBatchServer()
+    server.finishes = False
+
+    def work(_: float) -> None:
+        for job in [job for job in server.jobs if job["status"] == "queued"][:10]:
+            server.finish(job)
+
+    out = tmp_path / "out.csv"
+    with server.client() as dentiq, Journal(Path(f"{out}.journal"), server=SERVER, folder=folder) as journal:
+        FolderRun(dentiq, Plan(folder, out, "test"), journal, show=lambda _: None, pause=work).run()
+    assert_each_once(server, out, 150)
+    assert server.jobs_read <= 3 * len(server.jobs)
+
+
 def test_each_image_has_its_row(folder: Path, tmp_path: Path) -> None:
     server = FakeBatchServer()
     tally = go(server, folder, tmp_path / "out.csv")
