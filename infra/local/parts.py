@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,10 +150,18 @@ def _beat() -> Part:
 def _web(settings: Settings) -> Part:
     return Part(
         name="web",
-        command=(sys.executable, "-m", "gunicorn", "-c", "python:infra.gunicorn_conf"),
+        command=(
+            *(sys.executable, "-m", "gunicorn", "-c", "python:infra.gunicorn_conf"),
+            # Its heartbeat files stay where they were: a disk busy with an archive must not stop them.
+            *("--worker-tmp-dir", tempfile.gettempdir()),
+        ),
         stop_rank=60,
         # Above gunicorn's own graceful time-out, so that gunicorn ends its processes itself.
         stop_seconds=10,
-        environment={"PROMETHEUS_MULTIPROC_DIR": str(settings.data_dir / "metrics" / "web")},
+        environment={
+            "PROMETHEUS_MULTIPROC_DIR": str(settings.data_dir / "metrics" / "web"),
+            # Uploads are spooled on the disk of the data: in many a system the usual folder is memory.
+            "TMPDIR": str(settings.data_dir / "spool"),
+        },
         listener=Listener(settings.web_bind, settings.port, "PORT"),
     )

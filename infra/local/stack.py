@@ -145,7 +145,7 @@ def launcher_record(data_dir: Path) -> Path:
 
 def lay_out(stack: Stack) -> None:
     """Create the folders and the configuration files of a stack."""
-    for folder in ("log", "run/parts", "redis", "flower", "metrics/web", "metrics/worker"):
+    for folder in ("log", "run/parts", "redis", "flower", "metrics/web", "metrics/worker", "spool"):
         (stack.data_dir / folder).mkdir(parents=True, exist_ok=True)
     port = stack.settings.local_redis_port
     if stack.owns_redis:
