@@ -19,8 +19,10 @@ EXPORTER_PINS := infra/local/exporter-requirements.txt
 
 .DEFAULT_GOAL := help
 SCOPES ?= submit read
+MUTATIONS ?= 5000
+SEED ?= 1
 
-.PHONY: key keys revoke
+.PHONY: key keys revoke corpus
 .PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock translations
 
 help: ## List the targets
@@ -34,6 +36,9 @@ run: setup ## Start the whole platform on this machine; Ctrl-C stops it
 stop: ## Stop a platform that was started by `make run`
 	@test -x $(BIN)/python || { echo "Nothing is set up here, so nothing runs."; exit 0; }; \
 	exec $(BIN)/python -m infra.local stop
+
+corpus: setup ## Send malformed pictures to a stack of its own: MUTATIONS=5000 SEED=1
+	$(BIN)/python -m tests.corpus --mutations $(MUTATIONS) --seed $(SEED)
 
 key: $(INSTALLED) ## Make an API key: `make key NAME=clinic`, with SCOPES="submit read admin" as wanted; shown once
 	@$(BIN)/python -m infra.keys make "$(NAME)" $(addprefix --scope ,$(SCOPES))

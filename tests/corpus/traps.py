@@ -1,6 +1,5 @@
 """Files made to hurt: bombs, polyglots, false declarations, and what is no picture at all."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
