@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
 from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
+from web.api.parameters import Parameters
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
@@ -58,13 +59,13 @@ _JSON_ANSWER: Final = {
 }
 
 
-class BatchPath(BaseModel):
+class BatchPath(Parameters):
     """Path of one batch."""
 
     batch_id: str = Field(description="As the making of the batch answered it")
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyHeader(Parameters):
     """Header of a request that may be repeated."""
 
     idempotency_key: str | None = Field(
@@ -109,7 +110,7 @@ class AdditionDocument(BaseModel):
     rejected: list[RejectedDocument]
 
 
-class JobPageQuery(BaseModel):
+class JobPageQuery(Parameters):
     """Which part of a batch's jobs."""
 
     cursor: int = Field(0, ge=0, le=_LAST_CURSOR, description="From the answer before; 0 is the beginning")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from common.jobs.record import Job
 from common.settings import Settings
 from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
+from web.api.parameters import Parameters
 from web.erasure import erase_job
 from web.multipart import FIELD, read_upload
 from web.representation import API_PREFIX, JobDocument, job_document, job_links
@@ -46,13 +47,13 @@ _UPLOAD_BODY = {
 }
 
 
-class JobPath(BaseModel):
+class JobPath(Parameters):
     """Path of one job."""
 
     job_id: str = Field(description="As the submission answered it")
 
 
-class SubmitQuery(BaseModel):
+class SubmitQuery(Parameters):
     """Query of a submission."""
 
     filename: str | None = Field(None, description="Name of an image sent as the raw body; shown in the result")
@@ -61,7 +62,7 @@ class SubmitQuery(BaseModel):
     )
 
 
-class SubmitHeader(BaseModel):
+class SubmitHeader(Parameters):
     """Headers of a submission."""
 
     idempotency_key: str | None = Field(
@@ -75,7 +76,7 @@ class SubmitHeader(BaseModel):
     )
 
 
-class WaitQuery(BaseModel):
+class WaitQuery(Parameters):
     """Query of a job's state."""
 
     wait: float = Field(

@@ -8,6 +8,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from web.api.answers import JSON, problems
+from web.api.parameters import Parameters
 from web.i18n import language_code
 from web.representation import API_PREFIX, DISCLAIMER
 from web.services import services
@@ -20,7 +21,7 @@ pathologies_api = APIBlueprint(
 )
 
 
-class LanguageQuery(BaseModel):
+class LanguageQuery(Parameters):
     """In which language."""
 
     language: Literal["en", "fr"] | None = Field(None, description="By default as `Accept-Language` says")

@@ -1,0 +1,26 @@
+"""What the routes declare of their paths, queries and headers."""
+
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Parameters(BaseModel):
+    """Parameters of a request, read by flask-openapi3."""
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **named: Any) -> dict[str, Any]:
+        """Describe the parameters in JSON schema.
+
+        flask-openapi3 asks for the plain schema at every request, only to read it; making it anew was almost half of
+        what a submission costs.
+        """
+        if arguments or named:
+            return super().model_json_schema(*arguments, **named)
+        return _plain_schema(cls)
+
+
+@cache
+def _plain_schema(parameters: type[Parameters]) -> dict[str, Any]:
+    return super(Parameters, parameters).model_json_schema()
