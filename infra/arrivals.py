@@ -85,6 +85,11 @@ class Arrival:
         elif self.stage is Stage.BODY:
             self._feed_body(piece)
 
+    @property
+    def collected_seconds(self) -> float:
+        """Time from its first byte to its latest one so far."""
+        return self._latest - self.began if self.received else 0.0
+
     def overdue(self, now: float) -> bool:
         """Whether the sender took too long."""
         patience = self.patience

@@ -43,6 +43,11 @@ class _Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         self._gave_up = gave_up
         self._held: IO[bytes] | None = arrival.open()
 
+    @property
+    def collected_seconds(self) -> float:
+        """How long it took to arrive, as far as it has."""
+        return self._arrival.collected_seconds
+
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Give the next bytes, at most as many as hinted at.
 
@@ -115,6 +120,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         """Answer a request."""
         if req.body is not None:
             req.body.reader = _SoundBody(req.body.reader)
+            # For whoever tells the sender's time from the server's (see web.body_timer).
+            req.body.collected_seconds = conn.parser.unreader.collected_seconds
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:

@@ -11,11 +11,13 @@ class TimedBody:
 
     Attributes:
         seconds: Time spent in reads so far.
+        collected_seconds: Time that the server had waited for it before the request began, where it tells.
     """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.seconds = 0.0
+        self.collected_seconds = float(getattr(stream, "collected_seconds", 0.0))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._stream, name)

@@ -42,8 +42,8 @@ def register_request_log(app: Flask, metrics: WebMetrics) -> None:
         method = request.method if request.method in _METHODS else "other"
         seconds = max(0.0, monotonic() - g.started - g.body.seconds - g.get("waited_seconds", 0.0))
         metrics.count_request(route=route, method=method, code=response.status_code, seconds=seconds)
-        if g.body.seconds:
-            metrics.count_body(route=route, seconds=g.body.seconds)
+        if request.content_length or g.body.seconds:
+            metrics.count_body(route=route, seconds=g.body.collected_seconds + g.body.seconds)
         response.headers[HEADER] = g.request_id
         if route not in _QUIET_ROUTES or response.status_code >= 500:
             # The route, not the path: a job's address is its key, and logs are read by more people than jobs are.

@@ -80,6 +80,16 @@ def work(platform: Platform) -> None:
     assert_every_panel_is_filled(platform)
 
 
+def make_a_key(platform: Platform) -> None:
+    """Make an API key as an operator does; web sees it and cannot make one."""
+    made = platform.compose("run", "--rm", "keys", "make", "clinic")
+    assert "dentiq_" in made
+    assert "clinic" in platform.compose("run", "--rm", "keys", "list")
+    platform.compose(
+        "exec", "-T", "web", "sh", "-c", "test -s /secrets/keys/keys.json && ! touch /secrets/keys/another"
+    )
+
+
 def scale(platform: Platform) -> None:
     """Start two more workers; nothing else may be recreated or started again."""
     before = platform.containers()
@@ -144,6 +154,7 @@ def main(photos: Path) -> None:
         platform.photos = find_photos(photos, platform.folder.parent)
         platform.compose("up", "--build", "-d", "--wait")
         work(platform)
+        make_a_key(platform)
         scale(platform)
         take_a_large_archive(platform)
         stop_under_load(platform)
