@@ -54,7 +54,8 @@ class Submissions:
         self.storage.put(image_key(job_id), upload.data)
         job = NewJob(id=job_id, queue=QueueName.INTERACTIVE, filename=filename)
         accepted = self._create(job, self._idempotency(idempotency_key, upload, webhook_url), receiver)
-        if accepted.replayed:
+        # The client library sends again what Redis did not answer: a repetition may be of this very request.
+        if job_id not in accepted.job_ids:
             self._discard(job_id)
             return self.store.get(accepted.job_ids[0])
         if accepted.depth <= HINTED_DEPTH:
