@@ -14,8 +14,9 @@ ROUNDS = 3
 def assert_scrapes_are_quick(scrape: Callable[[], Any], nothing: Callable[[], Any]) -> None:
     """Hold 19 of 20 scrapes to 20 ms.
 
-    Allowance: what 19 of 20 requests that do next to nothing take at the same time, asked in turns with the scrapes, is
-    the machine's time and comes on top; and one round of three must hold.
+    Allowance, none of it on a machine that does nothing else: a computation in turns with the scrapes shows by how much
+    other work stretches the time of a core, and a request for next to nothing what the way there and back takes; and
+    one round of three must hold.
 
     Args:
         scrape: Asks for the metrics.
@@ -23,11 +24,11 @@ def assert_scrapes_are_quick(scrape: Callable[[], Any], nothing: Callable[[], An
     """
     found = []
     for _ in range(ROUNDS):
-        pairs = [(_seconds(nothing), _seconds(scrape)) for _ in range(SCRAPES)]
-        machine, whole = (_of_20(19, [pair[part] for pair in pairs]) for part in (0, 1))
-        if whole <= LIMIT_SECONDS + machine:
+        turns = [(_stretch(), _seconds(nothing), _seconds(scrape)) for _ in range(SCRAPES)]
+        stretch, machine, whole = (_of_20(19, [turn[part] for turn in turns]) for part in range(3))
+        if whole <= LIMIT_SECONDS * stretch + machine:
             return
-        found.append(f"{1e3 * whole:.1f} ms (nothing: {1e3 * machine:.1f} ms)")
+        found.append(f"{1e3 * whole:.1f} ms (nothing: {1e3 * machine:.1f} ms, cores stretched {stretch:.1f} times)")
     raise AssertionError(f"19 of 20 scrapes took up to {', '.join(found)}; {1e3 * LIMIT_SECONDS:.0f} ms are promised")
 
 
@@ -35,6 +36,14 @@ def _seconds(ask: Callable[[], Any]) -> float:
     started = time.perf_counter()
     ask()
     return time.perf_counter() - started
+
+
+def _stretch() -> float:
+    """Compute for a hundredth of a second of a core; return how many times as long it took."""
+    began, end = time.perf_counter(), time.process_time() + 0.01
+    while time.process_time() < end:
+        pass
+    return max(1.0, (time.perf_counter() - began) / 0.01)
 
 
 def _of_20(number: int, seconds: list[float]) -> float:
