@@ -22,7 +22,7 @@ SCOPES ?= submit read
 MUTATIONS ?= 5000
 SEED ?= 1
 
-.PHONY: key keys revoke corpus
+.PHONY: key keys revoke corpus audit
 .PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock translations
 
 help: ## List the targets
@@ -36,6 +36,10 @@ run: setup ## Start the whole platform on this machine; Ctrl-C stops it
 stop: ## Stop a platform that was started by `make run`
 	@test -x $(BIN)/python || { echo "Nothing is set up here, so nothing runs."; exit 0; }; \
 	exec $(BIN)/python -m infra.local stop
+
+audit: $(INSTALLED) ## Ask the public database of weaknesses about every pinned dependency (needs the internet)
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/python $(PIP_INSTALL) pip-audit==2.10.1; }
+	@.venv-audit/bin/pip-audit --strict --disable-pip --no-deps -r constraints.txt
 
 corpus: setup ## Send malformed pictures to a stack of its own: MUTATIONS=5000 SEED=1
 	$(BIN)/python -m tests.corpus --mutations $(MUTATIONS) --seed $(SEED)
