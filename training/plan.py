@@ -8,10 +8,11 @@ from training.augment import Augmentation
 
 # Normalisation that EfficientNet-Lite was trained with; other families use ImageNet's mean and deviation.
 _LITE_SCALE = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
-_IMAGENET_SCALE = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+IMAGENET_SCALE = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 MultiLabel = Literal["own", "soft", "drop"]
 HeadStart = Literal["probe", "random"]
+Teacher = Literal["none", "dinov2"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class FitPlan:
         multi_label: Photographs filed under several labels: own label alone, soft over all of them, or left out.
         mix: Share of steps that blend pairs of pictures (mixup or CutMix, one each half of the time).
         average_decay: Decay of the weights' moving average; 0 keeps the last weights.
+        teacher: A larger network that gives half of the targets and features to come close to.
+        teacher_share: Its share of the targets.
+        teacher_weight: Of the distance to its features, beside the targets' cross entropy.
         augmentation: Random changes.
     """
 
@@ -56,12 +60,15 @@ class FitPlan:
     multi_label: MultiLabel = "soft"
     mix: float = 0.0
     average_decay: float = 0.98
+    teacher: Teacher = "none"
+    teacher_share: float = 0.5
+    teacher_weight: float = 1.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     @property
     def preprocessing(self) -> Preprocessing:
         """The preprocessing that the trained network is to be served with."""
-        mean, std = _LITE_SCALE if "efficientnet_lite" in self.architecture else _IMAGENET_SCALE
+        mean, std = _LITE_SCALE if "efficientnet_lite" in self.architecture else IMAGENET_SCALE
         return Preprocessing(input_size=self.input_size, decode_edge=self.input_size, mean=mean, std=std)
 
     def as_json(self) -> dict[str, Any]:

@@ -10,19 +10,22 @@ from training.measure import Floats, Labels
 _INVERSE_PENALTY = 3e-3
 
 
-def fit_probe(features: Floats, truth: Labels, groups: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fit_probe(
+    features: Floats, truth: Labels, groups: list[str], *, inverse_penalty: float = _INVERSE_PENALTY
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit a multinomial logistic regression in which labels, and groups within a label, weigh the same.
 
     Args:
         features: float [N, D].
         truth: Label index of each row.
         groups: Group of each row.
+        inverse_penalty: The larger, the closer to the photographs.
 
     Returns:
         Weight [L, D] and bias [L] for the features as they are.
     """
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
-    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=3000)
+    model = LogisticRegression(C=inverse_penalty, max_iter=3000)
     model.fit((features - mean) / deviation, truth, sample_weight=_weights(truth, groups))
     weight = model.coef_ / deviation
     bias = model.intercept_ - weight @ mean

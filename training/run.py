@@ -74,12 +74,13 @@ class Run:
         """
         return _plan_of(self.load("plan", step="fit"))
 
-    def ingredients(self) -> list[FitPlan]:
-        """Read the choices of every run that the weights are the average of: of this one alone, mostly."""
+    def ingredients(self) -> list[tuple[float, FitPlan]]:
+        """Read share and choices of every run that the weights are an average of: of this one alone, mostly."""
         path = self.folder / "ingredients.json"
         if not path.is_file():
-            return [self.plan()]
-        return [_plan_of(values) for values in json.loads(path.read_text(encoding="utf-8"))]
+            return [(1.0, self.plan())]
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return [(values["share"], _plan_of(values["plan"])) for values in stored]
 
     def save(self, name: str, values: object) -> None:
         """Store plain values as `<name>.json`."""

@@ -24,14 +24,20 @@ class Stepper:
         network: Changed in place.
         plan: Rates, averaging, targets.
         device: Where the network is.
+        taught: How many features of a teacher follow the labels in each target.
     """
 
-    def __init__(self, network: Network, plan: FitPlan, device: torch.device) -> None:
+    def __init__(self, network: Network, plan: FitPlan, device: torch.device, *, taught: int = 0) -> None:
         self._network, self._plan, self._device = network, plan, device
         self._optimiser = torch.optim.AdamW(_rate_groups(network, plan), weight_decay=plan.weight_decay)
         self._steps_an_epoch = plan.epoch_images // plan.batch_size
         self._average = copy.deepcopy(network)
         self._step = 0
+        # Translates the student's features into the teacher's; thrown away after training.
+        self._translator = nn.Linear(network.head.in_features, taught).to(device) if taught else None
+        if self._translator is not None:
+            group = {"params": list(self._translator.parameters()), "base_rate": plan.head_rate}
+            self._optimiser.add_param_group(group)
 
     def averaged(self) -> Network:
         """Copy the averaged network, or the network itself where nothing is averaged."""
@@ -45,6 +51,7 @@ class Stepper:
             "average": self._average.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "step": self._step,
+            "translator": self._translator.state_dict() if self._translator else {},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -53,6 +60,8 @@ class Stepper:
         self._average.load_state_dict(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._step = state["step"]
+        if self._translator is not None:
+            self._translator.load_state_dict(state["translator"])
 
     def run_epoch(self, train: Loaded, target: NDArray[np.float32], epoch: int) -> float:
         """Train one epoch and give its mean loss."""
@@ -67,8 +76,12 @@ class Stepper:
     def _train_step(self, inputs: Tensor, wanted: Tensor) -> float:
         self._set_rates()
         inputs = inputs.to(self._device, memory_format=torch.channels_last)
-        logits, _ = self._network(inputs)
-        loss = functional.cross_entropy(logits, wanted.to(self._device), label_smoothing=self._plan.label_smoothing)
+        logits, features = self._network(inputs)
+        labels, taught = wanted.to(self._device).tensor_split([logits.shape[1]], dim=1)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self._plan.label_smoothing)
+        if self._translator is not None:
+            likeness = functional.cosine_similarity(self._translator(features), taught)
+            loss = loss + self._plan.teacher_weight * (1 - likeness).mean()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)

@@ -26,6 +26,7 @@ from training.run import Run
 from training.split import assign_splits
 from training.start import starting_features
 from training.tables import print_figures, print_split
+from training.teacher import lessons
 from worker.inference.calibration import probabilities
 from worker.inference.predictor import load_predictor
 
@@ -58,8 +59,9 @@ def run_fit(run: Run, plan: FitPlan) -> None:
         dataset.root, _learned_from(dataset, plan), longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2)
     )
     val = load_pixels(dataset.root, dataset.of("val"), longest_edge=_VAL_EDGE)
+    taught = None if plan.teacher == "none" else lessons(run, plan, dataset, train.samples)
     fitted = fit(
-        Pictures(train, val, dataset.labels),
+        Pictures(train, val, dataset.labels, taught),
         plan,
         checkpoint=run.checkpoint,
         on_epoch=print_epoch,

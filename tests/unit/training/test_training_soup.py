@@ -42,7 +42,7 @@ def test_the_average_is_the_mean_of_each_weight_in_its_own_type(make_run: MakeRu
     assert weights["head.weight"].dtype == torch.float16
     assert weights["steps"].tolist() == [3]
     assert target.plan() == FitPlan()
-    assert target.ingredients() == [FitPlan(), FitPlan()]
+    assert target.ingredients() == [(0.5, FitPlan()), (0.5, FitPlan())]
     assert target.dataset().labels == ("a", "b")
 
 
@@ -55,3 +55,18 @@ def test_runs_of_different_networks_are_refused(make_run: MakeRun, tmp_path: Pat
 def test_runs_that_were_split_differently_are_refused(make_run: MakeRun, tmp_path: Path) -> None:
     with pytest.raises(click.UsageError, match="split"):
         average_runs([make_run("one", 1.0), make_run("two", 1.0, split="test")], Run(tmp_path / "average"))
+
+
+def test_an_average_of_an_average_knows_the_share_of_each_run(make_run: MakeRun, tmp_path: Path) -> None:
+    first, second = Run(tmp_path / "first"), Run(tmp_path / "second")
+    average_runs([make_run("one", 1.0), make_run("two", 3.0)], first)
+    average_runs([make_run("three", 6.0, replace(FitPlan(), seed=3)), first], second)
+    assert [(share, plan.seed) for share, plan in second.ingredients()] == [(0.5, 3), (0.25, 17), (0.25, 17)]
+    assert load_file(second.weights)["head.weight"].tolist() == [4.0, 4.0]
+
+
+def test_an_average_may_be_served_smaller_than_it_was_trained(make_run: MakeRun, tmp_path: Path) -> None:
+    target = Run(tmp_path / "average")
+    average_runs([make_run("one", 1.0), make_run("two", 3.0)], target, input_size=212)
+    assert target.plan().preprocessing.input_size == 212
+    assert {plan.input_size for _, plan in target.ingredients()} == {224}
