@@ -51,6 +51,19 @@ def test_a_hint_reaches_the_queue_of_its_name_as_json(redis_url: str, unsent: Co
     assert kwargs == {"queue": "interactive"}
 
 
+def test_hints_that_wait_are_enough_and_a_taken_one_makes_room(redis_url: str, unsent: Counter) -> None:
+    publisher = Publisher(redis_url, pool_size=2, unsent=unsent)
+    assert all(publisher.publish(QueueName.INTERACTIVE) for _ in range(100))
+    with redis.Redis.from_url(redis_url) as client:
+        enough = client.llen("interactive")
+        client.rpop("interactive")
+        assert publisher.publish(QueueName.INTERACTIVE)
+        assert publisher.publish(QueueName.BULK)
+        assert (client.llen("interactive"), client.llen("bulk")) == (enough, 1)
+    assert 1 < enough < 100
+    assert unsent._value.get() == 0
+
+
 def test_a_broker_that_is_away_is_told_by_the_answer_and_counted(unsent: Counter) -> None:
     publisher = Publisher(f"redis://127.0.0.1:{free_port()}/0", pool_size=2, unsent=unsent)
     started = time.monotonic()
