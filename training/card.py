@@ -165,5 +165,6 @@ _LIMITS = (
     "About 1,000 distinct photographs; weak labels (calculus above all); one label a photograph although many show\n"
     "several findings. `hypodontia` means visibly missing teeth, not congenital absence. Most of `healthy` are\n"
     "children's teeth by one camera. No patient is known, so one person's photographs may lie in two splits.\n"
-    "Photographs of other collectors are classified much worse than these figures say."
+    "Photographs of other collectors are classified much worse than these figures say: a linear classifier that\n"
+    "learned `healthy` from one collector alone found next to none of another's (docs/model.md)."
 )
