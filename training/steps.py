@@ -25,7 +25,7 @@ from training.report import foreign_figures, shortcut_figures, split_figures
 from training.run import Run
 from training.split import assign_splits
 from training.start import starting_features
-from training.tables import print_figures, print_split
+from training.tables import print_figures, print_history, print_split
 from training.teacher import lessons
 from worker.inference.calibration import probabilities
 from worker.inference.predictor import load_predictor
@@ -70,6 +70,7 @@ def run_fit(run: Run, plan: FitPlan) -> None:
     save_file({name: value.contiguous() for name, value in half.items()}, run.weights)
     run.save("history", [vars(result) for result in fitted.history])
     run.checkpoint.unlink(missing_ok=True)
+    print_history(fitted.history)
 
 
 def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:

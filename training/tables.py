@@ -6,6 +6,7 @@ from rich.table import Table
 
 from training.compare import Comparison
 from training.dataset import Dataset
+from training.fit import EpochResult
 from training.progress import console
 from training.reproduce import Reproduction
 from training.shadowing import ShadowComparison
@@ -38,6 +39,14 @@ def print_split(dataset: Dataset) -> None:
 def _count(dataset: Dataset, label: str, split: str) -> str:
     chosen = [sample for sample in dataset.of(split) if sample.label == label]
     return f"{len(chosen)} ({len({sample.group or sample.file for sample in chosen})})"
+
+
+def print_history(history: list[EpochResult]) -> None:
+    """Print what each epoch of a fit gave."""
+    table = Table("epoch", "loss", "validation loss", "validation macro-F1")
+    for result in history:
+        table.add_row(str(result.epoch), *(f"{v:.3f}" for v in (result.loss, result.val_loss, result.val_macro_f1)))
+    console.print(table)
 
 
 def print_comparison(found: Comparison) -> None:
