@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fake_worker import FakeWorker
 from tests.fixtures.redis import RedisServer
 from tests.web_server import WebServer, web_settings
 
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "var" / "screenshots"
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "var" / "screenshots"
+
+# axe-core looks at a page as screen readers do; vendored unchanged, see the README beside it.
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 
 # A name of this machine that a browser does not trust as it trusts localhost.
 PLAIN_HOST = "dentiq.test"
@@ -30,6 +34,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
+    expect.set_options(timeout=_TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,
@@ -48,7 +53,8 @@ def browser() -> Iterator[Browser]:
 def web_server(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """The web server of this run."""
     settings = web_settings(redis_url=redis_server.url, folder=tmp_path_factory.mktemp("web"))
-    server = WebServer(settings.model_copy(update={"web_processes": 1}))
+    # The model that comes with dentiq: pages show its card and its labels.
+    server = WebServer(settings.model_copy(update={"web_processes": 1, "model_store_dir": ROOT / "model_store"}))
     server.start()
     yield server
     server.stop()
@@ -101,6 +107,20 @@ def screenshot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
         page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
     return take
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps people from using a page: what axe-core finds of serious or critical impact."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    # A page on which no rule applied was not looked at.
+    assert len(found["passes"]) > 5
+    return [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
 
 
 @pytest.fixture

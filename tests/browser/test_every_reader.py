@@ -33,7 +33,7 @@ def test_upload_and_result_fit_every_reader(
 ) -> None:
     page = open_page("/", **READERS[reader])
     screenshot(page, f"{reader}-upload")
-    page.locator("input[type=file]").set_input_files(photo)
+    page.locator("input[name=image]").set_input_files(photo)
     expect(page.locator(".picture img")).to_be_visible()
     screenshot(page, f"{reader}-queued")
     worker.succeed(worker.claim())
@@ -44,9 +44,9 @@ def test_upload_and_result_fit_every_reader(
 
 def test_the_switch_overrides_the_browsers_language_and_is_remembered(open_page: OpenPage) -> None:
     page = open_page("/", locale="fr-FR")
-    expect(page.locator("h1")).to_have_text("Examiner une photo de dents ou de gencives")
+    expect(page.locator("h1")).to_have_text("Examiner des photos de dents ou de gencives")
     page.get_by_role("link", name="English").click()
-    expect(page.locator("h1")).to_have_text("Check a photo of teeth or gums")
+    expect(page.locator("h1")).to_have_text("Check photos of teeth or gums")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
@@ -55,7 +55,7 @@ def test_the_switch_keeps_a_result_that_came_without_a_reload(
     open_page: OpenPage, worker: FakeWorker, photo: Path
 ) -> None:
     page = open_page("/")
-    page.locator("input[type=file]").set_input_files(photo)
+    page.locator("input[name=image]").set_input_files(photo)
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
     worker.succeed(worker.claim())
     expect(page.locator("h1")).to_have_text("Caries, 85.0%")
@@ -70,7 +70,7 @@ def test_a_refusal_is_told_in_french(open_page: OpenPage, tmp_path: Path) -> Non
     notes = tmp_path / "notes.jpg"
     notes.write_text("pas une image")
     page = open_page("/", locale="fr-FR")
-    page.locator("input[type=file]").set_input_files(notes)
+    page.locator("input[name=image]").set_input_files(notes)
     expect(page.get_by_role("alert")).to_contain_text("Ce fichier n’est pas une photo lisible.")
 
 
@@ -78,7 +78,7 @@ def test_a_reader_without_scripts_sends_a_photo_by_the_form(
     open_page: OpenPage, worker: FakeWorker, photo: Path
 ) -> None:
     page = open_page("/", java_script_enabled=False)
-    page.locator("input[type=file]").set_input_files(photo)
+    page.locator("input[name=image]").set_input_files(photo)
     page.get_by_role("button", name="Send the photo").click()
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
     worker.succeed(worker.claim())
@@ -92,7 +92,7 @@ def test_over_plain_http_in_a_clinics_network_a_photo_is_taken(
 ) -> None:
     # A browser then sends no Sec-Fetch-Site: our own form must be known by its origin.
     page = open_page("/", base_url=f"http://{PLAIN_HOST}:{web.settings.port}", java_script_enabled=scripts)
-    page.locator("input[type=file]").set_input_files(photo)
+    page.locator("input[name=image]").set_input_files(photo)
     if not scripts:
         page.get_by_role("button", name="Send the photo").click()
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
@@ -105,7 +105,7 @@ def test_a_keyboard_reaches_everything_and_focus_follows_the_result(
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     with page.expect_file_chooser() as chooser:
-        page.locator("input[type=file]").focus()
+        page.locator("input[name=image]").focus()
         page.keyboard.press("Space")
     chooser.value.set_files(photo)
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")

@@ -21,7 +21,7 @@ Screenshot = Callable[[Page, str], None]
 
 
 def choose(page: Page, photo: Path) -> None:
-    page.locator("input[type=file]").set_input_files(photo)
+    page.locator("input[name=image]").set_input_files(photo)
 
 
 def test_a_chosen_photo_is_shown_queued_and_then_answered_without_a_reload(

@@ -16,7 +16,7 @@ def test_a_real_photograph_is_classified(
     context = browser.new_context(base_url=stack.base_url, locale="en-GB")
     page = context.new_page()
     page.goto("/")
-    page.locator("input[type=file]").set_input_files(photo.path)
+    page.locator("input[name=image]").set_input_files(photo.path)
     expect(page.locator("#status")).to_have_attribute("data-status", "succeeded", timeout=20_000)
     expect(page.locator(".bars li").first).to_contain_text(re.compile(r"\d+\.\d%"))
     expect(page.locator(".facts")).to_contain_text("Model version")

@@ -26,10 +26,6 @@
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    const asked = event.detail.requestConfig.elt;
-    if (asked.matches?.(".further a")) photos().dataset.grown = "true";
-    // A choice by label or confidence comes in the order of confidence.
-    const order = photos().dataset.order;
-    if (order) document.getElementById("filter-order").value = order;
+    if (event.detail.requestConfig.elt.matches?.(".further a")) photos().dataset.grown = "true";
   });
 })();
