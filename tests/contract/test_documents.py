@@ -11,7 +11,7 @@ from common.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
-NOT_SETTINGS = {"DENTIQ_URL"}
+NOT_SETTINGS = {"DENTIQ_URL", "DENTIQ_API_KEY"}
 
 
 @pytest.fixture(params=DOCUMENTS)

@@ -28,7 +28,6 @@ IMAGE_FAULTS = frozenset({"image_truncated", "image_corrupt", "image_too_complex
 
 # A 50-megapixel picture with transparency takes 0.6 GB while it is decoded; a process itself 0.1 to 0.3 GB.
 MOST_MEMORY_BYTES = 1_400_000_000
-MOST_DECODE_SECONDS = 15.0
 
 
 @dataclass
@@ -38,7 +37,8 @@ class Findings:
     Attributes:
         ended: How the files ended: a code of a refusal, or a job's status with its code.
         faults: What must not be: sentences that name the file.
-        slowest: Seconds and name of the slowest decoding.
+        slowest: Seconds and name of the slowest decoding; told and not judged, for other work on the machine counts in
+            it. The worker itself bounds the processor time.
         memory: Most bytes that a process of each part has had.
     """
 
@@ -139,10 +139,6 @@ class Campaign:
             self._findings.memory[part] = most
             if most > MOST_MEMORY_BYTES:
                 self._findings.faults.append(f"a process of {part} has had {most / 1e6:.0f} MB")
-        if self._findings.slowest[0] > MOST_DECODE_SECONDS:
-            self._findings.faults.append(
-                f"{self._findings.slowest[1]} took {self._findings.slowest[0]:.1f} s to decode"
-            )
 
     def _look_at_logs(self) -> None:
         for path in sorted((self._stack.data_dir / "log").glob("*.log")):
