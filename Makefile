@@ -23,7 +23,7 @@ MUTATIONS ?= 5000
 SEED ?= 1
 
 .PHONY: key keys revoke corpus audit
-.PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock translations
+.PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock screenshots translations
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench: setup ## Measure speed against the bare loop and other servers, latency, 
 lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \
 		--no-annotate --no-header --quiet --upgrade -o constraints.txt
+
+screenshots: $(INSTALLED) ## Take the pictures of the pages for the documents anew, from a running web server
+	$(BIN)/python -m pytest tests/browser/take_pictures.py
 
 translations: $(INSTALLED) ## Collect the texts of the pages, and compile their translations
 	@mkdir -p var

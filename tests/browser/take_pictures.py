@@ -1,4 +1,4 @@
-"""Pictures of the pages for the documents, in both languages; `make screenshots` runs this file, `make test` does not."""
+"""Pictures of the pages for the documents, in both languages: for `make screenshots`, not for `make test`."""
 
 from collections.abc import Callable
 
