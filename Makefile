@@ -23,7 +23,7 @@ MUTATIONS ?= 5000
 SEED ?= 1
 
 .PHONY: key keys revoke corpus audit
-.PHONY: help setup run stop test test-monitoring test-compose lint fmt typecheck unit bench lock screenshots translations
+.PHONY: help setup run reload stop test test-monitoring test-compose lint fmt typecheck unit bench chaos chaos-short soak lock screenshots translations
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ setup: $(INSTALLED) $(EXPORTER_INSTALLED) ## Create the environments and install
 
 run: setup ## Start the whole platform on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local run
+
+reload: ## Renew the processes of a running platform one by one; no request is refused, no job lost
+	@exec $(BIN)/python -m infra.local reload
 
 stop: ## Stop a platform that was started by `make run`
 	@test -x $(BIN)/python || { echo "Nothing is set up here, so nothing runs."; exit 0; }; \
@@ -81,6 +84,15 @@ typecheck: $(INSTALLED) ## Check the types, strictly
 
 bench: setup ## Measure speed against the bare loop and other servers, latency, memory; ONLY="bare folder" ROUNDS=3
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m tests.bench --only "$(ONLY)" --rounds $(or $(ROUNDS),5)
+
+chaos: setup ## Hurt a platform in random histories until CYCLES=1000 faults are on record; SEED=a17 repeats one history
+	@$(BIN)/python -m tests.chaos $(if $(filter command,$(origin SEED)),replay $(SEED),campaign --cycles $(or $(CYCLES),1000))
+
+chaos-short: setup ## The same for about a minute, with seeds of its own each time (part of `make test`)
+	$(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)
+
+soak: setup ## Keep a platform at work for MINUTES=30 and tell whether memory, file descriptors or Redis keys grow
+	@$(BIN)/python -m tests.chaos soak --minutes $(or $(MINUTES),30)
 
 lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \

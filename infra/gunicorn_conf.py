@@ -9,6 +9,7 @@ from common.errors import ConfigurationError
 from infra.client_sockets import allow_files, limit_silence
 from infra.environment import settings_from
 from infra.exposure import refuse_open_web
+from infra.web_processes import forget, forget_one, note_ready
 
 _settings = settings_from(os.environ)
 try:
@@ -62,6 +63,18 @@ def on_starting(server: Any) -> None:
     """Allow enough files, and forget the metrics of an earlier run: their processes are gone."""
     del server
     allow_files()
+    forget(_settings.data_dir)
     from common.shared_metrics import forget_earlier_life  # noqa: PLC0415  see above
 
     forget_earlier_life(_metrics_folder)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell who renews the processes one by one that this one answers now."""
+    note_ready(_settings.data_dir, worker.pid)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Answer no more."""
+    del server
+    forget_one(_settings.data_dir, worker.pid)

@@ -1,4 +1,4 @@
-"""What the supervisor knows about its parts, asked over its control socket."""
+"""What the supervisor knows about its parts and does with them, asked over its control socket."""
 
 import http.client
 import xmlrpc.client
@@ -39,6 +39,16 @@ class SupervisorControl:
 
     def __init__(self, socket_file: Path) -> None:
         self._url = f"unix://{socket_file}"
+
+    def restart(self, name: str) -> bool:
+        """Stop a part in good order and start it again; return whether it runs."""
+        server = xmlrpc.client.ServerProxy("http://127.0.0.1", SupervisorTransport(None, None, self._url))
+        try:
+            if self.states()[name].up:
+                server.supervisor.stopProcess(name)
+            return bool(server.supervisor.startProcess(name))
+        except (KeyError, OSError, xmlrpc.client.Error, http.client.HTTPException):
+            return False
 
     def states(self) -> dict[str, PartState]:
         """Return the state of each part; nothing while the supervisor does not answer."""

@@ -1,4 +1,4 @@
-"""The two commands of the local stack: run it in this terminal until a signal, and stop it from another one."""
+"""The commands of the local stack: run it in this terminal until a signal, renew or stop it from another one."""
 
 import os
 import signal
@@ -20,6 +20,7 @@ from infra.local.env_file import read_environment
 from infra.local.ports import check_ports, taken_observers
 from infra.local.processes import find_leftovers, read_record, wait_for_end
 from infra.local.readiness import ask_readyz, describe_absent, redis_fault
+from infra.local.reload import reload_parts
 from infra.local.stack import (
     Stack,
     clear_leftovers,
@@ -146,12 +147,28 @@ def stop(environ: Mapping[str, str], *, folder: Path) -> int:
     return 1 if remaining else 0
 
 
+def reload(environ: Mapping[str, str], *, folder: Path) -> int:
+    """Renew worker, beat and web of the stack that runs on the configured data folder, and refuse nobody meanwhile.
+
+    Returns:
+        Exit status: 0 if all of them are new, 1 otherwise.
+    """
+    data_dir = (folder / settings_from(read_environment(environ, folder=folder)).data_dir).resolve()
+    launcher = read_record(launcher_record(data_dir))
+    if launcher is None or not launcher.alive:
+        click.echo(f"Nothing runs on the data folder {data_dir}.")
+        return 1
+    renewed = reload_parts(data_dir, say=click.echo)
+    click.echo("Renewed." if renewed else "Not everything was renewed.")
+    return 0 if renewed else 1
+
+
 def main(arguments: list[str]) -> int:
-    """Carry out `run` (the default) or `stop`."""
-    commands = {"run": run, "stop": stop}
+    """Carry out `run` (the default), `reload` or `stop`."""
+    commands = {"run": run, "reload": reload, "stop": stop}
     name = arguments[0] if arguments else "run"
     if name not in commands or len(arguments) > 1:
-        click.echo("Usage: python -m infra.local [run|stop]", err=True)
+        click.echo("Usage: python -m infra.local [run|reload|stop]", err=True)
         return 2
     try:
         return commands[name](os.environ, folder=Path.cwd())

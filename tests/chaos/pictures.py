@@ -1,0 +1,21 @@
+"""Images of a campaign: tiny, valid, and no two alike."""
+
+import io
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from tests.chaos.reference import POISON
+
+_PIXELS = Image.linear_gradient("L").resize((32, 32))
+
+
+def picture(name: str, *, poison: bool = False) -> bytes:
+    """Encode a PNG that says its own name, and is poison if asked for."""
+    words = PngInfo()
+    words.add_text("name", name)
+    if poison:
+        words.add_text("note", POISON.decode())
+    buffer = io.BytesIO()
+    _PIXELS.save(buffer, "PNG", pnginfo=words)
+    return buffer.getvalue()
