@@ -34,7 +34,7 @@ def test_upload_and_result_fit_every_reader(
     page = open_page("/", **READERS[reader])
     screenshot(page, f"{reader}-upload")
     page.locator("input[name=image]").set_input_files(photo)
-    expect(page.locator(".picture img")).to_be_visible()
+    expect(page.locator(".picture .photo")).to_be_visible()
     screenshot(page, f"{reader}-queued")
     worker.succeed(worker.claim())
     expect(page.locator("h1")).to_have_text(HEADLINE.get(reader, "Caries, 85.0%"))

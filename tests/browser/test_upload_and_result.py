@@ -33,7 +33,7 @@ def test_a_chosen_photo_is_shown_queued_and_then_answered_without_a_reload(
     page.on("domcontentloaded", lambda loaded: loads.append(loaded.url))
     choose(page, photo)
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
-    expect(page.locator(".picture img")).to_be_visible()
+    expect(page.locator(".picture .photo")).to_be_visible()
     screenshot(page, "queued")
     assert re.search(r"/jobs/[a-z2-7]{24}$", page.url)
     claims = worker.claim()
@@ -181,7 +181,7 @@ def test_a_failed_photo_says_why_and_what_to_do(
     expect(page.locator(".notice.alert")).to_have_text(
         "The end of this photo is missing. Copy the file again, then send it."
     )
-    expect(page.locator(".picture img")).to_be_hidden()
+    expect(page.locator(".picture .photo")).to_be_hidden()
     screenshot(page, "failed")
 
 
