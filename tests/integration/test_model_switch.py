@@ -1,10 +1,18 @@
 """Another version takes effect in running workers, and one that fails its check does not."""
 
+import pytest
+
 from common.jobs.record import JobStatus
 from tests.faults import DAMAGED_VERSION
 from tests.waiting import wait_until
 
 HUNDRED = [bytes([90])] * 100
+
+
+@pytest.fixture(autouse=True)
+def _running_beat(bench) -> None:
+    # Seconds are counted on a platform that runs; on a busy machine beat takes ten to start.
+    wait_until(lambda: "cmdstat_llen" in bench.broker.info("commandstats"), 60, what="beat's first look")
 
 
 def _versions(bench) -> set[str]:
