@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from infra.local.parts import usable_cores
-from tests.bench import figures, interactive_under_bulk, report
+from tests.bench import figures, report
 from tests.bench.peer_sides import PEERS, RUNTIMES, Peer, environment_of
 from tests.bench.pictures import make
 from tests.bench.sides import BareLoop, Platform, Side, Turn, awaited_singles, send_folder, send_singles
@@ -84,7 +84,7 @@ def main(only: str, rounds: int, images: int, out: Path) -> None:
     figure_of: dict[str, Callable[[], dict[str, float]]] = {
         "platform": lambda: figures.on_the_platform(latency_jobs=200),
         "store": lambda: figures.of_the_store(repeats=rounds),
-        "interactive": interactive_under_bulk.figures,
+        "interactive": figures.beside_a_folder,
     }
     for name in _FIGURES:
         if name in chosen:

@@ -16,6 +16,7 @@ from common.jobs.record import BatchMembership, NewJob, Outcome, Success, new_jo
 from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
+from tests.bench import interactive_under_bulk
 from tests.bench.idle_latency import bench_image, long_poll, measure
 from tests.bench.pictures import make
 from tests.bench.sides import send_folder
@@ -59,6 +60,21 @@ def on_the_platform(*, latency_jobs: int) -> dict[str, float]:
         "start to ready, s": float(ready.group(1)) if ready else float("nan"),
         "scrape of web, ms": scrapes["web"],
         "scrape of worker, ms": scrapes["worker"],
+    }
+
+
+def beside_a_folder(*, queued: int = 10_000, singles: int = 100) -> dict[str, float]:
+    """Measure how long a person waits while a folder of so many is being worked through."""
+    with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:
+        stack = LocalStack(Path(name) / "var")
+        try:
+            stack.start()
+            found = interactive_under_bulk.measure(stack, queued=queued, singles=singles)
+        finally:
+            stack.clean_up()
+    return {
+        "interactive p50 with 10,000 queued, s": found.p50_seconds,
+        "interactive p99 with 10,000 queued, s": found.p99_seconds,
     }
 
 
