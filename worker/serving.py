@@ -106,8 +106,21 @@ class ServingModel:
             return
         try:
             self._serving = self._load(current)
-        except (ModelError, JobStoreUnavailableError) as error:
+        except JobStoreUnavailableError as error:
             self._note_failure(current, error, now)
+        except ModelError as error:
+            self._note_failure(current, error, now)
+            if self._serving is None:
+                self._fall_back(current)
+
+    def _fall_back(self, refused: str) -> None:
+        """Take up the version that served before: a process that starts anew goes on with what its neighbours hold."""
+        try:
+            previous = self._models.previous()
+            if previous != refused:
+                self._serving = self._load(previous)
+        except (ModelError, JobStoreUnavailableError) as error:
+            log.error("no_version_to_fall_back_on", refused=refused, code=error.code, reason=error.log_reason)
 
     def _note_failure(self, version: str, error: ModelError | JobStoreUnavailableError, now: float) -> None:
         if version != self._failed_version or now >= self._failed_at + _RETRY_SECONDS:

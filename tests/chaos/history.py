@@ -30,7 +30,7 @@ _PAUSES_SECONDS = (0.2, 1.5)
 
 # A request whose sender has gone is still worked on for at most this long: web waits twice for Redis at worst.
 _LAST_REQUEST_SECONDS = 2 * REDIS_SECONDS + 1
-_REST_SECONDS = 120
+_REST_SECONDS = 300
 _SWEEP_SECONDS = 60
 
 

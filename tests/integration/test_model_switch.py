@@ -1,5 +1,8 @@
 """Another version takes effect in running workers, and one that fails its check does not."""
 
+import os
+import signal
+
 import pytest
 
 from common.jobs.record import JobStatus
@@ -42,5 +45,17 @@ def test_a_damaged_version_is_refused_and_the_old_one_goes_on(bench) -> None:
     job = bench.ended(bench.submit(bytes([90])))[0]
     assert (job.status, job.model_version) == (JobStatus.SUCCEEDED, "fault")
     assert _versions(bench) == {"fault"}
+    bench.models.set_current("fault-2")
+    wait_until(lambda: _versions(bench) == {"fault-2"}, 5, what="the good version in every process")
+
+
+def test_a_worker_that_starts_under_a_damaged_version_goes_on_with_the_one_before(bench) -> None:
+    bench.models.set_current(DAMAGED_VERSION)
+    os.killpg(bench.worker.pid, signal.SIGKILL)
+    bench.worker.wait()
+    wait_until(lambda: bench.register.alive() == [], what="an empty register")
+    bench.start_worker()
+    assert _versions(bench) == {"fault"}
+    assert bench.ended(bench.submit(bytes([90])))[0].model_version == "fault"
     bench.models.set_current("fault-2")
     wait_until(lambda: _versions(bench) == {"fault-2"}, 5, what="the good version in every process")
