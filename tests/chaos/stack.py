@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from common.model_store import ModelStore
 from common.settings import Settings
 from infra.local.part import Part
 from infra.local.processes import find_leftovers, read_record, stop_processes
-from infra.local.stack import Stack, lay_out, plan_stack, start_supervisor, stop_supervisor
+from infra.local.stack import Stack, lay_out, plan_stack, start_supervisor
 from tests.chaos.link import Link
 from tests.chaos.reference import DAMAGED_VERSION, VERSIONS
 from tests.chaos.room import Room
@@ -65,6 +66,8 @@ class ChaosStack:
         } | variables
         self._stack = self._plan(Settings.from_env(variables), stand_in=stand_in)
         self._supervisor: subprocess.Popen[bytes] | None = None
+        # The kernel ends the supervisor with the thread that started it, not with its process: one thread for good.
+        self._starter = ThreadPoolExecutor(1)
         # The campaign's own eyes: past every link.
         self.jobs = self._look(1)
         self.broker = self._look(0)
@@ -77,7 +80,7 @@ class ChaosStack:
     def start(self) -> None:
         """Start everything and wait until it is ready."""
         lay_out(self._stack)
-        self._supervisor = start_supervisor(self._stack, self._environ)
+        self._start_supervisor()
         for name in PARTS:
             self.await_up(name)
 
@@ -88,7 +91,10 @@ class ChaosStack:
         self._supervisor.wait()
         kill(find_leftovers(self.folder))
         wait_until(lambda: not find_leftovers(self.folder), 20, what="the end of every process")
-        self._supervisor = start_supervisor(self._stack, self._environ)
+        self._start_supervisor()
+
+    def _start_supervisor(self) -> None:
+        self._supervisor = self._starter.submit(start_supervisor, self._stack, self._environ).result()
 
     def close(self) -> None:
         """Stop everything and leave nothing."""
@@ -98,15 +104,11 @@ class ChaosStack:
             self._supervisor.kill()
             self._supervisor.wait()
         stop_processes(find_leftovers(self.folder), grace_seconds=0.5)
+        self._starter.shutdown()
         for link in self.links.values():
             link.close()
         self.room.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def stop(self) -> None:
-        """Stop in good order, as Ctrl-C does."""
-        assert self._supervisor is not None
-        stop_supervisor(self._stack, self._supervisor)
 
     def pid(self, part: str) -> int:
         """Process number of a part; 0 while it has none that lives."""
