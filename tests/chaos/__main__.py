@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from tests.chaos.campaign import CYCLES_A_HISTORY, Journal, describe, run_campaign, run_one, summarise, table
-from tests.chaos.scenarios import redis_restarts, rolling, takeover
+from tests.chaos.scenarios import SLOW_SECONDS_PER_IMAGE, process_takeover, redis_restarts, rolling, worker_takeover
 from tests.chaos.soak import soak
 from tests.chaos.stack import ChaosStack
 
@@ -68,7 +68,12 @@ def replay(seed: str, cycles: int, folder: Path) -> None:
     sys.exit(1 if verdict.complaints else 0)
 
 
-_SCENARIOS = {"takeover": takeover, "redis-restarts": redis_restarts, "rolling": rolling}
+_SCENARIOS = {
+    "worker-takeover": worker_takeover,
+    "process-takeover": process_takeover,
+    "redis-restarts": redis_restarts,
+    "rolling": rolling,
+}
 
 
 @main.command()
@@ -77,7 +82,8 @@ _SCENARIOS = {"takeover": takeover, "redis-restarts": redis_restarts, "rolling":
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/chaos"), show_default=True)
 def scenario(name: str, times: int, folder: Path) -> None:
     """Meet one kind of fault many times, with the leases and time limits that dentiq comes with."""
-    stack = ChaosStack(quick=False)
+    slow = SLOW_SECONDS_PER_IMAGE if "takeover" in name else 0.01
+    stack = ChaosStack(quick=False, seconds_per_image=slow)
     try:
         stack.start()
         found = _SCENARIOS[name](stack, times=times, say=_say)

@@ -42,7 +42,13 @@ class Journal:
 
 
 def run_campaign(
-    journal: Journal, *, base: str, cycles: int, seconds: float, say: Callable[[str], None]
+    journal: Journal,
+    *,
+    base: str,
+    cycles: int,
+    seconds: float,
+    say: Callable[[str], None],
+    cycles_a_history: int = CYCLES_A_HISTORY,
 ) -> list[Verdict]:
     """Run histories until the journal holds enough fault cycles, or the time is over.
 
@@ -52,6 +58,7 @@ def run_campaign(
         cycles: Fault cycles that are enough.
         seconds: Time after which no further history begins.
         say: Tells people.
+        cycles_a_history: Fault cycles between two judgements.
     """
     verdicts = journal.read()
     end = time.monotonic() + seconds
@@ -62,7 +69,7 @@ def run_campaign(
                 stack = ChaosStack()
                 stack.start()
             seed = f"{base}{len(verdicts) + 1}"
-            wanted = min(CYCLES_A_HISTORY, cycles - sum(one.count for one in verdicts))
+            wanted = min(cycles_a_history, cycles - sum(one.count for one in verdicts))
             verdict = run_one(stack, seed, cycles=wanted, artefacts=journal.folder)
             journal.add(verdict)
             verdicts.append(verdict)

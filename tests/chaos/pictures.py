@@ -17,5 +17,6 @@ def picture(name: str, *, poison: bool = False) -> bytes:
     if poison:
         words.add_text("note", POISON.decode())
     buffer = io.BytesIO()
-    _PIXELS.save(buffer, "PNG", pnginfo=words)
+    # A copy: Pillow keeps what it is to write in the picture meanwhile, and senders are threads.
+    _PIXELS.copy().save(buffer, "PNG", pnginfo=words)
     return buffer.getvalue()

@@ -13,6 +13,9 @@ DAMAGED_VERSION: Final = "damaged"
 # Bytes that take the process of the network down, as an image does on which a decoder crashes.
 POISON: Final = b"chaos:poison"
 
+# How long the stand-in takes for an image.
+SECONDS_PER_IMAGE_VARIABLE: Final = "CHAOS_SECONDS_PER_IMAGE"
+
 # Probabilities are whole numbers of these, so that no rounding stands between the answer and what is stored.
 STEPS: Final = 100_000
 

@@ -22,7 +22,7 @@ from infra.local.part import Part
 from infra.local.processes import find_leftovers, read_record, stop_processes
 from infra.local.stack import Stack, lay_out, plan_stack, start_supervisor
 from tests.chaos.link import Link
-from tests.chaos.reference import DAMAGED_VERSION, VERSIONS
+from tests.chaos.reference import DAMAGED_VERSION, SECONDS_PER_IMAGE_VARIABLE, VERSIONS
 from tests.chaos.room import Room
 from tests.fixtures.redis import free_port
 from tests.fixtures.stack import ROOT
@@ -52,9 +52,10 @@ class ChaosStack:
     Args:
         stand_in: Whether the network is the stand-in; else the model of the repository serves.
         quick: Whether leases and time limits are those of the campaign; else those that dentiq comes with.
+        seconds_per_image: What the stand-in takes.
     """
 
-    def __init__(self, *, stand_in: bool = True, quick: bool = True) -> None:
+    def __init__(self, *, stand_in: bool = True, quick: bool = True, seconds_per_image: float = 0.01) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dentiq-chaos-"))
         self.port, self.redis_port = free_port(), free_port()
         self.links = {name: Link(free_port(), self.redis_port) for name in ("web", "worker")}
@@ -63,7 +64,7 @@ class ChaosStack:
         variables = self._variables(quick=quick)
         self._environ = {
             name: value for name, value in os.environ.items() if name != "PORT" and not name.startswith("DENTIQ_")
-        } | variables
+        } | {**variables, SECONDS_PER_IMAGE_VARIABLE: str(seconds_per_image)}
         self._stack = self._plan(Settings.from_env(variables), stand_in=stand_in)
         self._supervisor: subprocess.Popen[bytes] | None = None
         # The kernel ends the supervisor with the thread that started it, not with its process: one thread for good.

@@ -13,12 +13,20 @@ import worker.serving
 from common.errors import DentiqError, ModelInvalidError
 from common.jobs.record import Outcome
 from common.settings import Settings
-from tests.chaos.reference import DAMAGED_VERSION, LABELS, POISON, STEPS, outcome_of, steps_of
+from tests.chaos.reference import (
+    DAMAGED_VERSION,
+    LABELS,
+    POISON,
+    SECONDS_PER_IMAGE_VARIABLE,
+    STEPS,
+    outcome_of,
+    steps_of,
+)
 from worker.celery_app import create_app
 from worker.inference.prediction import Prediction
 
-# Long enough that a chunk is hit in its midst, short enough that the jobs of a history end soon.
-_SECONDS_PER_IMAGE = 0.01
+# By itself long enough that a chunk is hit in its midst, short enough that the jobs of a history end soon.
+_SECONDS_PER_IMAGE = float(os.environ.get(SECONDS_PER_IMAGE_VARIABLE, "0.01"))
 
 
 class StandIn:

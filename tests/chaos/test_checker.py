@@ -1,11 +1,13 @@
 """The judge finds each kind of broken promise, and none where there is none."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.chaos.checker import judge, judge_emptiness
 from tests.chaos.ledger import BatchSent, Ledger, Sending
+from tests.chaos.pictures import picture
 from tests.chaos.raw_store import RawJob, Snapshot
 from tests.chaos.reference import label_of, outcome_of, steps_of
 
@@ -173,6 +175,13 @@ SABOTAGE = [
     leave_a_key_without_end,
     try_a_job_too_often,
 ]
+
+
+def test_no_two_pictures_are_alike_though_threads_make_them() -> None:
+    names = [f"{number}.png" for number in range(400)]
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(picture, names))
+    assert all(name.encode() in image for name, image in zip(names, made, strict=True))
 
 
 def test_a_world_in_order_is_not_complained_of() -> None:
