@@ -9,15 +9,20 @@ from training.plan import FitPlan
 CARD_FILE = "card.md"
 
 
-def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]]) -> str:
+# What a card says of its test figures unless the one who exports knows better.
+ONE_LOOK = "Test was looked at once for this version."
+
+
+def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str) -> str:
     """Write the card of a version as Markdown.
 
     Args:
         manifest: Of the version.
         ingredients: The choices of each run whose weights were averaged, with its share.
+        note: How often test was looked at, and what else a reader should know of the figures.
     """
-    sections = (_head, _splits, _labels, _shortcuts, _foreign, _leakage, _data)
-    parts = [section(manifest) for section in sections]
+    sections = (_labels, _shortcuts, _foreign, _leakage, _data)
+    parts = [_head(manifest), _splits(manifest, note), *(section(manifest) for section in sections)]
     return "\n\n".join(part for part in [*parts, _training(ingredients), _LIMITS] if part) + "\n"
 
 
@@ -36,7 +41,7 @@ def _head(manifest: Manifest) -> str:
     )
 
 
-def _splits(manifest: Manifest) -> str:
+def _splits(manifest: Manifest, note: str) -> str:
     head = ("split", "images (groups)", "accuracy", "macro-F1", "calibration error", "answered", "of it right")
     rows = [
         (f"{split}, {part}", *_split_cells(values))
@@ -48,7 +53,8 @@ def _splits(manifest: Manifest) -> str:
         "## Figures\n\n"
         "Split by group of near-identical photographs, never by image. `all` counts the augmented copies that the\n"
         "sources ship, `original` does not. In brackets 95 % intervals, by resampling groups. Temperature, abstention\n"
-        "and the rule for foreign images were fitted on validation; of this version, test was looked at once.\n\n"
+        "and the rule for foreign images were fitted on validation.\n\n"
+        f"{note}\n\n"
         f"{_table(head, rows)}\n\n"
         f"Temperature {manifest.temperature}; answered from a probability of {manifest.abstain_threshold} on.\n"
         "Calibration error: 15 bins of equal mass.\n\n"

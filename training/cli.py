@@ -1,22 +1,26 @@
 """The command line of training: `python -m training STEP`."""
 
 import dataclasses
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
+from click.core import ParameterSource
 from rich.table import Table
 
 from common.errors import DentiqError
 from common.model_store import ModelStore
 from common.settings import Settings
 from training import steps
+from training.card import ONE_LOOK
 from training.compare import compare_versions
 from training.export import ExportMismatchError
 from training.foreign import KINDS
 from training.plan import FitPlan
 from training.progress import console
+from training.recipe import Recipe, fit_served, served_plans
 from training.reproduce import TOLERANCE, reproduce_stored
 from training.run import Run
 from training.shadowing import stored_shadow_comparisons
@@ -148,10 +152,11 @@ def evaluate(run_folder: Path, foreign: Path | None, test: bool) -> None:
 @run_option
 @store_option
 @click.option("--version", default=None, help="Name of the version  [default: date and architecture]")
-def export(run_folder: Path, store_folder: Path, version: str | None) -> None:
+@click.option("--note", default=ONE_LOOK, show_default=True, help="Stands below the card's figures.")
+def export(run_folder: Path, store_folder: Path, version: str | None, note: str) -> None:
     """Write the trained network into the model store."""
     run = Run(run_folder)
-    steps.run_export(run, ModelStore(store_folder), version or _version_name(run))
+    steps.run_export(run, ModelStore(store_folder), version or _version_name(run), note=note)
 
 
 @main.command()
@@ -238,19 +243,35 @@ def list_versions(store_folder: Path) -> None:
 @click.option("--version", default=None, help="Name of the version  [default: date and architecture]")
 @foreign_option
 @rule_option
+@click.option(
+    "--recipe",
+    type=click.Choice(get_args(Recipe)),
+    default="one",
+    show_default=True,
+    help="One fit, or the three whose average serves; options given here hold for each of them.",
+)
 @_fit_options
 def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) -> None:
     """Do every step for the images below DATA: split, fit, calibrate, evaluate, export, promote."""
     run, store = Run(run_folder), ModelStore(store_folder)
-    version, foreign, rule = (choices.pop(name) for name in ("version", "foreign", "rule"))
+    version, foreign, rule, recipe = (choices.pop(name) for name in ("version", "foreign", "rule", "recipe"))
     plan = FitPlan(**choices)
+    plans = served_plans(plan, _given(choices)) if recipe == "served" else None
     steps.run_split(data, run, plan)
-    steps.run_fit(run, plan)
+    if plans is None:
+        steps.run_fit(run, plan)
+    else:
+        fit_served(run, plans)
     steps.run_calibrate(run, rule=rule)
     steps.run_evaluate(run, test=True, foreign=foreign)
     name = version or _version_name(run)
     steps.run_export(run, store, name)
     steps.run_promote(store, name)
+
+
+def _given(names: Iterable[str]) -> set[str]:
+    context = click.get_current_context()
+    return {name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
 
 
 def _version_name(run: Run) -> str:

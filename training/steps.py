@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
 from training.calibrate import abstain_threshold, fit_temperature
+from training.card import ONE_LOOK
 from training.dataset import Dataset, Sample, read_dataset
 from training.evaluate import Thresholds
 from training.export import export
@@ -55,6 +56,8 @@ def run_fit(run: Run, plan: FitPlan) -> None:
     """Train, epoch by epoch; a run that was interrupted goes on after its last whole epoch."""
     dataset = run.dataset()
     run.save_plan(plan)
+    # The folder may have held an average before.
+    run.ingredients_file.unlink(missing_ok=True)
     train = load_pixels(
         dataset.root, _learned_from(dataset, plan), longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2)
     )
@@ -104,9 +107,9 @@ def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     draw_all(run, last, thresholds)
 
 
-def run_export(run: Run, store: ModelStore, version: str) -> Manifest:
+def run_export(run: Run, store: ModelStore, version: str, *, note: str = ONE_LOOK) -> Manifest:
     """Write a version into the store."""
-    manifest = export(run, store, version)
+    manifest = export(run, store, version, note=note)
     console.print(f"exported [bold]{version}[/] to {store.root / version}")
     return manifest
 
