@@ -25,6 +25,8 @@ from tests.fixtures.stack import LocalStack
 
 _LABELS: Final = ("calculus", "caries", "discoloration", "gingivitis", "healthy", "hypodontia", "ulcer")
 _LIMITS: Final = {QueueName.INTERACTIVE: 8, QueueName.BULK: 32}
+# A name as versions have it; nothing in the model store needs to bear it.
+_VERSION: Final = "20260101-sample"
 _PORTION: Final = 64
 _DEEP: Final = 100_000
 _WAITING_BATCH: Final = "waiting"
@@ -97,7 +99,7 @@ class Cycle:
         self._redis.start()
         self._client: Any = connect(self._redis.url, timeout_seconds=30, max_connections=2)
         self.store, self.batches = JobStore(self._client), BatchStore(self._client)
-        self.store.register_labels("20261123-lite0", _LABELS)
+        self.store.register_labels(_VERSION, _LABELS)
 
     def submit(self, batch_id: str, count: int) -> None:
         """Queue jobs in portions as web does."""
@@ -114,7 +116,7 @@ class Cycle:
         while done < count:
             claims = self.store.claim(_LIMITS, lease_seconds=5)
             reports = [
-                Success(claim, "20261123-lite0", Outcome.ANSWERED, "caries", (0.9, *[0.01666] * 6), 0.004, 0.0131)
+                Success(claim, _VERSION, Outcome.ANSWERED, "caries", (0.9, *[0.01666] * 6), 0.004, 0.0131)
                 for claim in claims
             ]
             self.store.finish(reports)
