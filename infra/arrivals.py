@@ -1,7 +1,9 @@
 """One HTTP request on its way in: what has come of it, whether it is whole, and how long the rest may take."""
 
+import io
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, Final
@@ -32,6 +34,8 @@ class Stage(Enum):
     STREAMED = auto()
     # Its head has no end.
     ENDLESS = auto()
+    # There is no room for its body.
+    BROKEN = auto()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Arrival:
         stage: How far it has come.
         expects_leave: Whether the sender waits to be told to go on, once.
         rest: Bytes after its end: the beginning of the next request.
+        fault: Why it is broken, if it is.
     """
 
     patience: Patience
@@ -68,6 +73,7 @@ class Arrival:
     stage: Stage = Stage.HEAD
     expects_leave: bool = False
     rest: bytes = b""
+    fault: OSError | None = None
     received: int = 0
     _latest: float = 0.0
     _missing: int = 0
@@ -75,15 +81,18 @@ class Arrival:
     _held: "tempfile.SpooledTemporaryFile[bytes] | None" = None
 
     def feed(self, piece: bytes, now: float) -> None:
-        """Take what has come."""
+        """Take what has come; where the disk refuses it, the request is broken and no error leaves here."""
         if not self.received:
             self.began = now
         self.received += len(piece)
         self._latest = now
-        if self.stage is Stage.HEAD:
-            self._feed_head(piece)
-        elif self.stage is Stage.BODY:
-            self._feed_body(piece)
+        try:
+            if self.stage is Stage.HEAD:
+                self._feed_head(piece)
+            elif self.stage is Stage.BODY:
+                self._feed_body(piece)
+        except OSError as error:
+            self._break(error)
 
     @property
     def collected_seconds(self) -> float:
@@ -102,17 +111,29 @@ class Arrival:
         return now > self.began + patience.grace_seconds + self.received / patience.slowest_rate
 
     def open(self) -> IO[bytes]:
-        """Give the bytes to read, from the first one."""
-        if self._held is None:
-            self._held = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  closed by `close`
-            self._held.write(self._head)
-        self._held.seek(0)
-        return self._held
+        """Give the bytes to read, from the first one; of a broken request the head alone."""
+        if self._held is not None:
+            try:
+                # Writes what waits in a buffer.
+                self._held.seek(0)
+            except OSError as error:
+                self._break(error)
+        return io.BytesIO(self._head) if self._held is None else self._held
 
     def close(self) -> None:
         """Drop the bytes."""
         if self._held is not None:
-            self._held.close()
+            # What waits in a buffer is written first, and a full disk refuses that too.
+            with suppress(OSError):
+                self._held.close()
+
+    def _break(self, fault: OSError) -> None:
+        self.close()
+        self._held = None
+        self.rest = b""
+        self.expects_leave = False
+        self.fault = fault
+        self.stage = Stage.BROKEN
 
     def _feed_head(self, piece: bytes) -> None:
         # The end may lie across two pieces.
@@ -136,12 +157,13 @@ class Arrival:
             self.stage = Stage.STREAMED
             return
         body = bytes(self._head[length:])
+        # All that is left if the body finds no room.
+        self._head = bytearray(head)
         self._missing = int(declared[0]) if declared else 0
         self.stage = Stage.BODY
         self.expects_leave = self._missing > len(body) and _EXPECTS.search(head) is not None
         self._held = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  closed by `close`
         self._held.write(head)
-        self._head.clear()
         self._feed_body(body)
 
     def _feed_body(self, piece: bytes) -> None:

@@ -5,6 +5,7 @@ the loop that waits for connections; one whose body is too long to hold is read 
 rate and a few at one time, and waits unread until then.
 """
 
+import errno
 import time
 from collections import deque
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from common.errors import StorageFullError, UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
@@ -44,6 +46,11 @@ class _Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         self._held: IO[bytes] | None = arrival.open()
 
     @property
+    def refusal(self) -> UnavailableError | None:
+        """Why the server does not take the body, where that is not its sender's doing."""
+        return _no_room(self._arrival.fault) if self._arrival.fault is not None else None
+
+    @property
     def collected_seconds(self) -> float:
         """How long it took to arrive, as far as it has."""
         return self._arrival.collected_seconds
@@ -52,13 +59,15 @@ class _Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         """Give the next bytes, at most as many as hinted at.
 
         Raises:
-            TimeoutError: The sender was too slow.
+            TimeoutError: The sender was too slow, or there is a refusal.
         """
         if self._held is not None:
             piece = self._held.read(size_hint or self.mxchunk)
             if piece:
                 return piece
             self.close()
+        if self._arrival.fault is not None:
+            raise TimeoutError("the request is refused")
         if self._gave_up or (self._arrival.stage is Stage.STREAMED and self._arrival.overdue(time.monotonic())):
             raise TimeoutError("the request came too slowly")
         piece = bytes(super().chunk(size_hint))
@@ -71,11 +80,25 @@ class _Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         self._arrival.close()
 
 
-class _SoundBody:
-    """Read a body whose chunks may be none: for the application that is a sender who broke off, not a fault."""
+def _no_room(fault: OSError) -> UnavailableError:
+    if fault.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        error: UnavailableError = StorageFullError("The server has no room to take this request; send it again later.")
+    else:
+        error = UnavailableError("The server cannot take this request now; send it again later.")
+    # For the log.
+    error.__cause__ = fault
+    return error
 
-    def __init__(self, reader: Any) -> None:
+
+class _SoundBody:
+    """Read a body: chunks that are none are, for the application, a sender who broke off, and a refusal is an error.
+
+    The unreader cannot raise the refusal itself: gunicorn reads on after an answer, and expects errors of sockets.
+    """
+
+    def __init__(self, reader: Any, unreader: _Received) -> None:
         self._reader = reader
+        self._unreader = unreader
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
@@ -83,6 +106,10 @@ class _SoundBody:
     def read(self, size: int) -> bytes:
         try:
             return bytes(self._reader.read(size))
+        except TimeoutError:
+            if self._unreader.refusal is not None:
+                raise self._unreader.refusal from self._unreader.refusal.__cause__
+            raise
         except ParseException as error:
             raise OSError(f"the request's body cannot be read: {error}") from error
 
@@ -119,7 +146,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer a request."""
         if req.body is not None:
-            req.body.reader = _SoundBody(req.body.reader)
+            req.body.reader = _SoundBody(req.body.reader, conn.parser.unreader)
+            if conn.parser.unreader.refusal is not None:
+                # Where its next request would begin is never read.
+                req.force_close()
             # For whoever tells the sender's time from the server's (see web.body_timer).
             req.body.collected_seconds = conn.parser.unreader.collected_seconds
         return super().handle_request(req, conn)
@@ -154,7 +184,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _on_bytes(self, conn: TConn, arrival: Arrival, _sock: Any) -> None:
         if not self._receive(conn, arrival):
             self._drop(conn, arrival)
-        elif arrival.stage is Stage.WHOLE:
+        elif arrival.stage in {Stage.WHOLE, Stage.BROKEN}:
             self._hand_over(conn, arrival)
         elif arrival.stage is Stage.STREAMED:
             self._stream(conn, arrival)
@@ -170,6 +200,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def _receive(self, conn: TConn, arrival: Arrival) -> bool:
         """Take what is there; whether there may be more to come."""
         for _ in range(_PIECES):
+            # It may be whole by what came with the request before: what follows is not its own.
+            if arrival.stage not in {Stage.HEAD, Stage.BODY}:
+                return True
             try:
                 piece = conn.sock.recv(_PIECE_BYTES)
             except (BlockingIOError, InterruptedError):
@@ -179,8 +212,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             if not piece:
                 return False
             arrival.feed(piece, time.monotonic())
-            if arrival.stage not in {Stage.HEAD, Stage.BODY}:
-                return True
         return True
 
     def _stream(self, conn: TConn, arrival: Arrival) -> None:
