@@ -12,6 +12,7 @@ from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
 from common.storage import Storage, image_key
 from web.filenames import clean_filename
+from web.idempotency import idempotency_name
 from web.inspection import Inspector
 from web.multipart import Upload
 from web.publisher import Publisher
@@ -77,8 +78,8 @@ class BatchSubmissions:
         """
         addition = Addition()
         for number, (portion, is_last) in enumerate(_portions(uploads)):
-            scope = f"batch images\0{batch_id}\0{number}\0{idempotency_key}" if idempotency_key else ""
-            idempotency = self._idempotency(scope, portion, is_last=is_last)
+            name = idempotency_name(idempotency_key, "batch images", batch_id, str(number)) if idempotency_key else ""
+            idempotency = self._idempotency(name, portion, is_last=is_last)
             self._add_portion(batch_id, portion, addition, idempotency=idempotency)
         return addition
 
@@ -113,16 +114,15 @@ class BatchSubmissions:
             return False
         return True
 
-    def _idempotency(self, scope: str, portion: Sequence[Upload], *, is_last: bool) -> IdempotencyKey | None:
+    def _idempotency(self, name: str, portion: Sequence[Upload], *, is_last: bool) -> IdempotencyKey | None:
         """Give each portion of a request a key of its own, so that a request that broke off can be completed."""
-        if not scope:
+        if not name:
             return None
         # A request that goes on where another one ended is another one, though all they share is the same.
         body = hashlib.sha256(b"end" if is_last else b"more")
         for upload in portion:
             body.update(hashlib.sha256(upload.data).digest())
             body.update(hashlib.sha256((upload.filename or "").encode(errors="replace")).digest())
-        name = hashlib.sha256(scope.encode()).hexdigest()
         return IdempotencyKey(name, body.hexdigest(), life_seconds=self.settings.idempotency_hours * 3600)
 
 

@@ -11,13 +11,11 @@ from common.queues import HINTED_DEPTH, QueueName
 from common.settings import Settings
 from common.storage import Storage, image_key
 from web.filenames import clean_filename
+from web.idempotency import idempotency_name
 from web.inspection import Inspector
 from web.multipart import Upload
 from web.publisher import Publisher
 from web.webhooks import webhook_for
-
-# An Idempotency-Key belongs to one kind of request: the same key on another kind is another key.
-_SCOPE = "jobs"
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Submissions:
         if not key:
             return None
         return IdempotencyKey(
-            key=_digest(_SCOPE.encode(), key.encode()),
+            key=idempotency_name(key, "jobs"),
             body_digest=_digest(
                 upload.data, (upload.filename or "").encode(errors="replace"), (webhook_url or "").encode()
             ),

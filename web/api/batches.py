@@ -17,6 +17,7 @@ from web.api.parameters import Parameters
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
+from web.idempotency import idempotency_name
 from web.representation import API_PREFIX, JobDocument, job_document
 from web.services import Services, services
 from web.webhooks import webhook_for
@@ -253,7 +254,7 @@ def _idempotency(key: str | None, name: str, webhook_url: str | None, found: Ser
     if not key:
         return None
     return IdempotencyKey(
-        sha256(f"batches\0{key}".encode()).hexdigest(),
+        idempotency_name(key, "batches"),
         sha256("\0".join([name, *filter(None, [webhook_url])]).encode()).hexdigest(),
         life_seconds=found.settings.idempotency_hours * 3600,
     )

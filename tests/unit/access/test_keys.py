@@ -1,5 +1,6 @@
 """API keys over HTTP: who is let in, to what, and until when."""
 
+import io
 import json
 from collections.abc import Callable
 
@@ -133,3 +134,25 @@ def test_refusals_are_counted(client: FlaskClient, stranger: Sender, make_key: M
     admin = Sender(client, make_key("admin")[1])
     shown = admin.ask("GET", "/metrics").get_data(as_text=True)
     assert 'dentiq_requests_refused_total{reason="key_missing"} 1.0' in shown
+
+
+def test_an_idempotency_key_is_its_senders_alone(client: FlaskClient, make_key: MakeKey, make_image: MakeImage) -> None:
+    one, other = (Sender(client, make_key("submit", "read")[1]) for _ in range(2))
+    repeatable = {"Idempotency-Key": "monday"}
+
+    def make_batch(sender: Sender) -> str:
+        return str(sender.ask("POST", "/api/v1/batches", json={}, headers=repeatable).headers["Location"])
+
+    batch = make_batch(one)
+    assert make_batch(one) == batch
+    assert make_batch(other) != batch
+
+    def new_ids(sender: Sender) -> tuple[str, str]:
+        job = sender.ask("POST", "/api/v1/jobs", data={"image": (io.BytesIO(image), "a.jpg")}, headers=repeatable)
+        added = sender.ask("POST", f"{batch}/images", data={"images": (io.BytesIO(image), "a.jpg")}, headers=repeatable)
+        return job.get_json()["id"], added.get_json()["accepted"][0]["id"]
+
+    image = make_image()
+    first = new_ids(one)
+    assert new_ids(one) == first
+    assert not set(new_ids(other)) & set(first)
