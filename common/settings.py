@@ -74,6 +74,9 @@ class Settings(BaseModel):
     worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per usable core")
     interactive_chunk_size: int = Field(8, ge=1, le=256, description="Most single jobs that one chunk carries")
     bulk_chunk_size: int = Field(32, ge=1, le=256, description="Most batch jobs that one chunk carries")
+    bulk_chunk_seconds: float = Field(
+        0.2, gt=0, description="Time a chunk of batch jobs should take; a person waits it"
+    )
     worker_metrics_bind: str = Field("127.0.0.1", description="Address that a worker shows its metrics on")
     worker_metrics_port: int = Field(9809, ge=0, le=65535, description="Port of a worker's metrics; 0: none")
 

@@ -23,6 +23,7 @@ from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
+from worker.chunk_size import BulkChunkSize
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.metrics import WorkerMetrics
@@ -64,6 +65,7 @@ class PoolProcess:
             timeout_seconds=settings.redis_timeout_seconds,
             max_connections=4,  # the work and the heartbeat
         )
+        self._bulk_size = BulkChunkSize(seconds=settings.bulk_chunk_seconds, most=settings.bulk_chunk_size)
         self._store = JobStore(client)
         self._register = WorkerRegister(client)
         storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
@@ -98,11 +100,14 @@ class PoolProcess:
                 if self.stopping.is_set():
                     self._hints.send(hint.queue)
                     return
-                claims = self._store.claim(self._limits, lease_seconds=self._settings.lease_seconds)
+                limits = self._limits | {QueueName.BULK: self._bulk_size.get()}
+                claims = self._store.claim(limits, lease_seconds=self._settings.lease_seconds)
                 if not claims:
                     return
+                claimed = time.monotonic()
                 with self._heartbeat.holding(claims):
                     sound = serving.work.run(claims, afterwards=serving.shadow.run)
+                self._bulk_size.note(len(claims), time.monotonic() - claimed)
                 if not sound:
                     self._end_if_broken(serving)
                 if time.monotonic() >= end:

@@ -38,6 +38,7 @@ class FaultBench:
             "DENTIQ_LEASE_SECONDS": str(_LEASE_SECONDS),
             "DENTIQ_SWEEP_INTERVAL_SECONDS": "0.2",
             "DENTIQ_BULK_CHUNK_SIZE": "25",
+            "DENTIQ_BULK_CHUNK_SECONDS": "60",  # chunks of 25, however slow the images
             "DENTIQ_WEBHOOK_SECRET": SECRET,
             "DENTIQ_WEBHOOK_ALLOW_PRIVATE": "true",
         }
