@@ -26,6 +26,10 @@ _TEXT: Final = re.compile(r"dentiq_([0-9a-f]{10})_([A-Za-z0-9_-]{43})")
 _NO_DIGEST: Final = "0" * 64
 
 
+# Time of the last change, inode, size.
+_State = tuple[int, int, int]
+
+
 class Scope(str, Enum):
     """What a key may do: send and erase, read, look after the platform. The last includes the others."""
 
@@ -72,8 +76,9 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._state: tuple[int, int, int] | None = None
-        self._keys: dict[str, ApiKey] = {}
+        # What the keys were read from, and the keys: one attribute, for two threads that store two of them mix a newer
+        # state with older keys, and hide a revocation.
+        self._read_last: tuple[_State | None, dict[str, ApiKey]] = (None, {})
 
     def all(self) -> list[ApiKey]:
         """List every key, revoked ones too.
@@ -126,17 +131,20 @@ class KeyFile:
     def _read(self) -> dict[str, ApiKey]:
         try:
             found = self.path.stat()
+            # Looked at before the file is read: a newer file under an older state is read once more.
             state = (found.st_mtime_ns, found.st_ino, found.st_size)
-            if state != self._state:
+            known, keys = self._read_last
+            if state != known:
                 content = _Content.model_validate_json(self.path.read_bytes())
-                # The older state with the newer keys is read once more; the other way round would hide a revocation.
-                self._keys, self._state = {key.id: key for key in content.keys}, state
+                keys = {key.id: key for key in content.keys}
+                self._read_last = (state, keys)
         except FileNotFoundError:
-            self._keys, self._state = {}, None
+            self._read_last = (None, {})
+            return {}
         except (OSError, ValidationError) as error:
-            self._keys, self._state = {}, None
+            self._read_last = (None, {})
             raise ConfigurationError(f"The file of API keys {self.path} cannot be read: {error}") from error
-        return self._keys
+        return keys
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, ApiKey]]:
@@ -153,6 +161,16 @@ class KeyFile:
                 file.flush()
                 os.fsync(descriptor)
             scratch.replace(self.path)
+            _flush_folder(self.path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name last: a loss of power would bring a revoked key back."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _digest(secret: str) -> str:
