@@ -5,7 +5,7 @@ from typing import Final
 from flask import Flask, Response, request
 from werkzeug.exceptions import Forbidden
 
-from web.access.guard import COOKIE
+from web.access.guard import COOKIE, SAFE_METHODS
 
 # Scripts, styles and connections of our own address only, nothing inline. blob: shows the chosen file before it is
 # sent; data: is how Pico.css draws its icons.
@@ -35,8 +35,6 @@ _HEADERS: Final = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
 
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-
 # Our own pages, and a person who typed the address. `same-site` is another server of the same domain.
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 
@@ -45,7 +43,7 @@ def register_security(app: Flask) -> None:
     """Set the headers on every answer and refuse cross-site changes."""
 
     def refuse_cross_site() -> None:
-        if request.method not in _SAFE_METHODS and not _sent_by_us():
+        if request.method not in SAFE_METHODS and not _sent_by_us():
             raise Forbidden("A page of another site sent this request; open dentiq itself to do this.")
 
     def set_headers(response: Response) -> Response:

@@ -10,14 +10,13 @@ import structlog
 from flask import Flask, Response, g, request
 
 from common.settings import Settings
+from web.access.guard import SAFE_METHODS
 
 # A page asks for its job every few seconds: the same reader of the same thing is noted once in this time.
 _REPEATED_SECONDS: Final = 600.0
 
 # Readings that one process remembers, about 100 bytes each.
 _REMEMBERED: Final = 10_000
-
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # A name of its own, whose lines no log level leaves out (see common.logging).
 _log = structlog.get_logger("dentiq.audit")
@@ -78,7 +77,7 @@ def _thing(response: Response) -> str | None:
 def _action(method: str, endpoint: str) -> str:
     if method == "DELETE" or endpoint.endswith(".delete"):
         return "erase"
-    return "read" if method in _SAFE_METHODS else "submit"
+    return "read" if method in SAFE_METHODS else "submit"
 
 
 def _route() -> str:

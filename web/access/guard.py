@@ -48,7 +48,8 @@ _UNCOUNTED: Final = frozenset({"static", "health.healthz", "health.readyz"})
 # They tell about the platform, not about jobs.
 _ADMIN_ENDPOINTS: Final = frozenset({"health.metrics", "system.page"})
 
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# They change nothing (RFC 9110, 9.2.1).
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _log = structlog.get_logger(__name__)
 
@@ -170,7 +171,7 @@ def _unreadable_keys_refused() -> Iterator[None]:
 def _scope_of(endpoint: str, method: str) -> Scope:
     if endpoint in _ADMIN_ENDPOINTS:
         return Scope.ADMIN
-    return Scope.READ if method in _SAFE_METHODS else Scope.SUBMIT
+    return Scope.READ if method in SAFE_METHODS else Scope.SUBMIT
 
 
 def _on_metrics_port(settings: Settings) -> bool:

@@ -29,6 +29,7 @@ def begin() -> Response:
     if key is None:
         guard.metrics.count_refused(reason="key_invalid")
         return make_response(_form(wrong=True), 401)
+    _end_session()
     response = redirect(_next(), code=303)
     response.set_cookie(
         COOKIE,
@@ -46,9 +47,7 @@ def begin() -> Response:
 @sign_in.post("/sign-out")
 def end() -> Response:
     """End the session, on the server too."""
-    cookie = request.cookies.get(COOKIE)
-    if cookie:
-        services().guard.sessions.end(cookie)
+    _end_session()
     response = redirect(url_for("sign_in.page"), code=303)
     response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
     return response
@@ -63,6 +62,13 @@ def lead_here(status: int) -> Response:
         response.headers["HX-Redirect"] = url_for("sign_in.page")
         return response
     return redirect(url_for("sign_in.page", next=came_from), code=303)
+
+
+def _end_session() -> None:
+    """End the session that the browser has, if any."""
+    cookie = request.cookies.get(COOKIE)
+    if cookie:
+        services().guard.sessions.end(cookie)
 
 
 def _form(*, wrong: bool) -> str:

@@ -75,6 +75,13 @@ def test_signing_out_ends_the_session_on_the_server_too(client: FlaskClient, mak
     assert client.get("/system").status_code == 303
 
 
+def test_signing_in_again_ends_the_session_before(client: FlaskClient, make_key: MakeKey) -> None:
+    first = parse_cookie(sign_in(client, make_key("admin")[1]).headers["Set-Cookie"])[COOKIE]
+    sign_in(client, make_key("read")[1])
+    client.set_cookie(COOKIE, first)
+    assert client.get("/system").status_code == 303
+
+
 def test_revoking_a_key_ends_its_sessions(client: FlaskClient, keys: KeyFile, make_key: MakeKey) -> None:
     key, text = make_key("admin")
     sign_in(client, text)
