@@ -14,7 +14,7 @@ from web.services import services
 
 uploads = Blueprint("uploads", __name__)
 
-# Why one of many photographs is not taken, in the reader's language, for the script that sends them.
+# Why one of many photographs, or all of them, are not taken, in the reader's language, for the script that sends them.
 _REASONS: Final = (
     "image_empty",
     "image_too_large",
@@ -25,6 +25,14 @@ _REASONS: Final = (
     "image_truncated",
     "image_corrupt",
     "image_rejected",
+    "access_refused",
+    "key_missing",
+    "key_invalid",
+    "scope_missing",
+    "forbidden",
+    "batch_not_found",
+    "batch_closed",
+    "internal_error",
 )
 
 

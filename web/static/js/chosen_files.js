@@ -18,32 +18,56 @@ export const chosenFiles = (input) =>
 /** The files of a paste. */
 export const pastedFiles = (event) => [...(event.clipboardData?.files ?? [])].map((file) => ({ file, name: file.name }));
 
-/** The files of a drop, those in folders too, in the order of their names. */
+/**
+ * The files of a drop, those in folders too, in the order of their names.
+ *
+ * Returns {files: [{file, name}], unreadable: [{name}]}: one file that cannot be read keeps no other back.
+ */
 export const droppedFiles = async (transfer) => {
   // The entries must be taken before the first wait: the browser empties the transfer then.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.length) return [...transfer.files].map((file) => ({ file, name: file.name }));
-  const found = [];
+  if (!entries.length) {
+    return { files: [...transfer.files].map((file) => ({ file, name: file.name })), unreadable: [] };
+  }
+  const files = [];
+  const unreadable = [];
   const folders = [];
   const take = async (entry) => {
-    if (entry.isDirectory) folders.push(entry);
-    else found.push({ file: await fileOf(entry), name: entry.fullPath.replace(/^\//, "") });
+    if (entry.isDirectory) return folders.push(entry);
+    const name = nameIn(entry);
+    try {
+      files.push({ file: await fileOf(entry), name });
+    } catch {
+      unreadable.push({ name });
+    }
   };
   for (const entry of entries) await take(entry);
-  while (folders.length) for (const entry of await entriesOf(folders.shift())) await take(entry);
+  while (folders.length) {
+    const folder = folders.shift();
+    const { inside, whole } = await entriesOf(folder);
+    if (!whole) unreadable.push({ name: nameIn(folder) });
+    for (const entry of inside) await take(entry);
+  }
   const wellOrdered = new Intl.Collator(undefined, { numeric: true });
-  return found.sort((one, other) => wellOrdered.compare(one.name, other.name));
+  files.sort((one, other) => wellOrdered.compare(one.name, other.name));
+  return { files, unreadable };
 };
+
+const nameIn = (entry) => entry.fullPath.replace(/^\//, "");
 
 const fileOf = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
 
 // A reader gives about a hundred entries at a time, and none at the end.
 const entriesOf = async (folder) => {
   const reader = folder.createReader();
-  const all = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return all;
-    all.push(...some);
+  const inside = [];
+  try {
+    for (;;) {
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (!some.length) return { inside, whole: true };
+      inside.push(...some);
+    }
+  } catch {
+    return { inside, whole: false };
   }
 };

@@ -12,11 +12,13 @@ const PORTION_BYTES = 24_000_000;
 /** What a person stopped. */
 export class Stopped extends Error {}
 
-/** An answer after which trying again is of no use. */
+/** An answer after which trying again is of no use; code and detail are those of the server's problem. */
 export class Refused extends Error {
-  constructor(status) {
+  constructor(status, problem) {
     super(`the server answered ${status}`);
     this.status = status;
+    this.code = problem?.code ?? "";
+    this.detail = problem?.detail ?? "";
   }
 }
 
@@ -24,45 +26,86 @@ export class Refused extends Error {
  * Make a batch and send photographs to it.
  *
  * photos: [{file, name}], address: of the batches of the API, size: most photographs of a request.
- * progress({bytes, sent}) is called while it goes on, made(id) once there is a batch, waiting(boolean) around pauses.
- * Returns {id, rejected: [{name, code}]}.
+ * progress({bytes, sent}) is called while it goes on, waiting(boolean) around pauses. stop, an AbortController, ends it;
+ * a fault of one request ends the others by it.
+ * Returns {id, rejected: [{name, code}], missing: [photos without an answer], taken: how many the server took,
+ * fault: what ended it early, or null}. Throws what keeps the batch from being made.
  */
-export const sendBatch = async ({ photos, address, batchName, size, progress, made, waiting, stop }) => {
-  const persist = (ask) => untilAnswered(ask, { waiting, stop });
+export const sendBatch = async ({ photos, address, batchName, size, progress, waiting, stop }) => {
+  const persist = (ask) => untilAnswered(ask, { waiting, stop: stop.signal });
   const batch = await persist(() =>
-    request({ address, body: JSON.stringify({ name: batchName }), type: "application/json", key: randomKey(), stop }),
+    request({
+      address,
+      body: JSON.stringify({ name: batchName }),
+      type: "application/json",
+      key: randomKey(),
+      stop: stop.signal,
+    }),
   );
-  made(batch.id);
   const queue = portions(photos, size);
+  const missing = new Set(photos);
   const loaded = new Map();
   const rejected = [];
-  let sent = 0;
-  const tell = () => progress({ sent, bytes: [...loaded.values()].reduce((sum, bytes) => sum + bytes, 0) });
-  const work = async () => {
-    for (let portion = queue.shift(); portion; portion = queue.shift()) {
-      const whole = portion.reduce((sum, { file }) => sum + file.size, 0);
-      // A repetition under the same key makes nothing twice, whatever became of the first try.
-      const key = randomKey();
+  let taken = 0;
+  let fault = null;
+  const tell = () =>
+    progress({ sent: photos.length - missing.size, bytes: [...loaded.values()].reduce((sum, bytes) => sum + bytes, 0) });
+  const send = async (portion) => {
+    const whole = portion.reduce((sum, { file }) => sum + file.size, 0);
+    // A repetition under the same key makes nothing twice, whatever became of the first try.
+    const key = randomKey();
+    const { read, unreadable } = await readPortion(portion);
+    rejected.push(...unreadable.map(({ name }) => ({ name, code: "unreadable" })));
+    if (read.length) {
       const answer = await persist(() =>
         request({
           address: `${address}/${batch.id}/images`,
-          body: formOf(portion),
+          body: formOf(read),
           key,
-          stop,
+          stop: stop.signal,
           loaded: (bytes) => {
             loaded.set(key, Math.min(bytes, whole));
             tell();
           },
         }),
       );
-      loaded.set(key, whole);
-      sent += portion.length;
+      taken += read.length - answer.rejected.length;
       rejected.push(...answer.rejected.map(({ filename, code }) => ({ name: filename, code })));
-      tell();
+    }
+    loaded.set(key, whole);
+    for (const photo of portion) missing.delete(photo);
+    tell();
+  };
+  const work = async () => {
+    try {
+      for (let portion = queue.shift(); portion && !stop.signal.aborted; portion = queue.shift()) await send(portion);
+    } catch (error) {
+      fault ??= error;
+      stop.abort();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { id: batch.id, rejected };
+  if (missing.size) fault ??= new Stopped();
+  return { id: batch.id, rejected, missing: [...missing], taken, fault };
+};
+
+/** Whether the browser can still read a file, which may have been moved, changed or locked since it was chosen. */
+export const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
+// Read before it is sent: a browser reports a file that went away as it reports a lost connection, and a repetition
+// must carry the same bytes.
+const readPortion = async (portion) => {
+  const read = [];
+  const unreadable = [];
+  for (const photo of portion) {
+    try {
+      const { file } = photo;
+      read.push({ ...photo, file: new File([await file.arrayBuffer()], file.name, { type: file.type }) });
+    } catch {
+      unreadable.push(photo);
+    }
+  }
+  return { read, unreadable };
 };
 
 const portions = (photos, size) => {
@@ -99,11 +142,17 @@ const untilAnswered = async (ask, { waiting, stop }) => {
     } catch (fault) {
       if (fault instanceof Stopped || fault instanceof Refused) throw fault;
       waiting(true);
-      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, (fault.pauseSeconds ?? 0) * 1000)));
-      if (stop.aborted) throw new Stopped();
+      await pauseUnless(stop, Math.max(pause, (fault.pauseSeconds ?? 0) * 1000));
     }
   }
 };
+
+const pauseUnless = (stop, milliseconds) =>
+  new Promise((resolve, reject) => {
+    if (stop.aborted) return reject(new Stopped());
+    setTimeout(resolve, milliseconds);
+    stop.addEventListener("abort", () => reject(new Stopped()));
+  });
 
 // XMLHttpRequest, for fetch does not tell how much has been sent.
 const request = ({ address, body, type, key, stop, loaded }) =>
@@ -121,7 +170,7 @@ const request = ({ address, body, type, key, stop, loaded }) =>
     xhr.addEventListener("load", () => {
       if (xhr.status < 300 && xhr.response) return resolve(xhr.response);
       const passes = xhr.status >= 500 || xhr.status === 429 || xhr.status === 408;
-      const fault = passes ? new Error(`answer ${xhr.status}`) : new Refused(xhr.status);
+      const fault = passes ? new Error(`answer ${xhr.status}`) : new Refused(xhr.status, xhr.response);
       fault.pauseSeconds = Number(xhr.getResponseHeader("Retry-After")) || 0;
       reject(fault);
     });

@@ -1,7 +1,7 @@
 // The upload page: drop, choose, paste or take photos. One is sent at once and answered in place; several become a batch.
 
 import { chosenFiles, droppedFiles, isSilent, mayBePhoto, pastedFiles } from "./chosen_files.js";
-import { Refused, sendBatch, Stopped } from "./send_batch.js";
+import { isReadable, Refused, sendBatch, Stopped } from "./send_batch.js";
 
 const NAMES_SHOWN = 50;
 
@@ -12,6 +12,7 @@ const chosen = form.querySelector(".chosen");
 const picture = chosen.querySelector("img");
 const progress = chosen.querySelector("progress");
 const sending = document.getElementById("sending");
+const reasons = document.getElementById("reasons");
 const maxBytes = Number(form.dataset.maxBytes);
 
 // Without scripts the form carries one photo; with them, several become a batch.
@@ -19,21 +20,32 @@ input.multiple = true;
 
 const busy = () => form.classList.contains("sending") || !form.isConnected;
 
-const take = (files) => {
-  if (!files.length || busy()) return;
+const take = (files, unreadable = []) => {
+  if (!(files.length || unreadable.length) || busy()) return;
   error.textContent = "";
   const wanted = files.filter((entry) => !isSilent(entry));
   const photos = wanted.filter(mayBePhoto);
-  if (files.length === 1) return sendOne(files[0].file);
-  if (!photos.length) return refuse(form.dataset.noPhotos);
-  if (photos.length === 1 && wanted.length === 1) return sendOne(photos[0].file);
-  return sendMany(photos, wanted.filter((entry) => !mayBePhoto(entry)));
+  if (!unreadable.length) {
+    if (files.length === 1) return sendOne(files[0].file);
+    if (photos.length === 1 && wanted.length === 1) return sendOne(photos[0].file);
+  }
+  if (!photos.length) return refuse(unreadable.length ? reason("unreadable") : form.dataset.noPhotos);
+  return sendMany(photos, [
+    ...unreadable.map(({ name }) => ({ name, code: "unreadable" })),
+    ...wanted.filter((entry) => !mayBePhoto(entry)).map(({ name }) => ({ name, code: "no_photo" })),
+  ]);
 };
+
+// What an error code means, in the reader's language.
+const reason = (code) => reasons.querySelector(`[data-code="${CSS.escape(code)}"]`)?.textContent;
 
 // One photo
 
-const sendOne = (file) => {
+const sendOne = async (file) => {
   if (file.size > maxBytes) return refuse(form.dataset.tooLarge);
+  form.classList.add("sending");
+  // Of a file that went away the browser would say that the server does not answer.
+  if (!(await isReadable(file))) return refuse(reason("unreadable"));
   const only = new DataTransfer();
   only.items.add(file);
   input.files = only.files;
@@ -43,7 +55,6 @@ const sendOne = (file) => {
   chosen.querySelector(".name").textContent = file.name;
   progress.removeAttribute("value");
   chosen.hidden = false;
-  form.classList.add("sending");
   form.requestSubmit();
 };
 
@@ -84,36 +95,39 @@ form.addEventListener("htmx:timeout", () => refuse(form.dataset.unreachable));
 const sendMany = async (photos, others) => {
   const small = photos.filter(({ file }) => file.size <= maxBytes);
   const leftOut = [
-    ...others.map(({ name }) => ({ name, code: "no_photo" })),
+    ...others,
     ...photos.filter(({ file }) => file.size > maxBytes).map(({ name }) => ({ name, code: "image_too_large" })),
   ];
   if (!small.length) return refuse(form.dataset.tooLarge);
   const stop = new AbortController();
-  const stopButton = sending.querySelector(".stop");
-  let batch = null;
-  stopButton.onclick = () => stop.abort();
+  sending.querySelector(".stop").onclick = () => stop.abort();
   showSending(small);
   try {
-    const { id, rejected } = await sendBatch({
+    const { id, rejected, missing, taken, fault } = await sendBatch({
       photos: small,
       address: form.dataset.batches,
       batchName: nameOf(photos),
       size: Number(form.dataset.portion),
       progress: (state) => showProgress(small, state),
-      made: (id) => { batch = id; },
       waiting: (waits) => { sending.querySelector(".waiting").hidden = !waits; },
-      stop: stop.signal,
+      stop,
     });
-    finish(id, [...leftOut, ...rejected]);
+    if (fault instanceof Stopped) return leave(form.dataset.pages + id);
+    const unconfirmed = missing.map(({ name }) => ({ name, code: "unconfirmed" }));
+    finish(id, { leftOut: [...unconfirmed, ...leftOut, ...rejected], taken, fault });
   } catch (fault) {
-    if (fault instanceof Stopped && batch) return finish(batch, []);
     // A server that wants a key shows its form to whoever comes without one.
     if (fault instanceof Refused && fault.status === 401) return leave(location.href);
     endSending();
-    refuse(form.dataset.unreachable);
-    if (!(fault instanceof Stopped || fault instanceof Refused)) throw fault;
+    if (fault instanceof Stopped) return ready();
+    refuse(whyNot(fault));
+    if (!(fault instanceof Refused)) throw fault;
   }
 };
+
+// What ended the sending. A fault of this script is no fault of the server's.
+const whyNot = (fault) =>
+  fault instanceof Refused ? reason(fault.code) ?? (fault.detail || reason("")) : reason("internal_error");
 
 // The folder that all lie in, or the time.
 const nameOf = (photos) => {
@@ -155,29 +169,37 @@ const leave = (address) => {
   location.assign(address);
 };
 
-const finish = (id, leftOut) => {
+const finish = (id, { leftOut, taken, fault }) => {
   const address = form.dataset.pages + id;
   if (!leftOut.length) return leave(address);
   removeEventListener("beforeunload", askBeforeLeaving);
   sending.hidden = true;
   const panel = document.getElementById("left-out");
-  const reasons = document.getElementById("reasons");
-  panel.querySelector("ul").replaceChildren(
-    ...leftOut.slice(0, NAMES_SHOWN).map(({ name, code }) => {
-      const item = document.createElement("li");
-      const file = document.createElement("strong");
-      file.textContent = name;
-      const reason = reasons.querySelector(`[data-code="${CSS.escape(code)}"]`) ?? reasons.lastElementChild;
-      item.append(file, " ", reason.textContent);
-      return item;
-    }),
-  );
+  // One name more takes no more room than the line that counts it.
+  const shown = leftOut.length === NAMES_SHOWN + 1 ? leftOut.length : NAMES_SHOWN;
+  panel.querySelector("ul").replaceChildren(...leftOut.slice(0, shown).map(itemOf));
   const more = panel.querySelector(".more");
-  more.hidden = leftOut.length <= NAMES_SHOWN;
-  more.textContent = more.dataset.text.replace("{count}", leftOut.length - NAMES_SHOWN);
+  more.hidden = leftOut.length <= shown;
+  more.textContent = more.dataset.text.replace("{count}", leftOut.length - shown);
+  panel.querySelector(".others").hidden = !taken;
+  panel.querySelector(".fault").hidden = !fault;
+  const title = document.getElementById("left-out-title");
+  if (fault) {
+    title.textContent = title.dataset.broken;
+    panel.querySelector(".fault").textContent = whyNot(fault);
+  }
   panel.querySelector(".go").href = address;
   panel.hidden = false;
-  document.getElementById("left-out-title").focus();
+  title.focus();
+  if (fault && !(fault instanceof Refused)) throw fault;
+};
+
+const itemOf = ({ name, code }) => {
+  const item = document.createElement("li");
+  const file = document.createElement("strong");
+  file.textContent = name;
+  item.append(file, " ", reason(code) ?? reason(""));
+  return item;
 };
 
 // Ways in
@@ -207,5 +229,6 @@ document.addEventListener("drop", async (event) => {
   event.preventDefault();
   depth = 0;
   document.body.classList.remove("dragging");
-  take(await droppedFiles(event.dataTransfer));
+  const { files, unreadable } = await droppedFiles(event.dataTransfer);
+  take(files, unreadable);
 });
