@@ -68,6 +68,27 @@ def test_the_documents_name_no_path_of_one_machine(document: str) -> None:
     assert re.findall(r"(?<![\w.])/(?:home|work|root|Users|tmp)/\S*", document) == []
 
 
+def commands(document: str) -> list[str]:
+    """The lines of its code blocks, without what is said about them."""
+    lines = re.findall(r"^ {4}(\S.*)$", document, re.MULTILINE)
+    return [re.sub(r"\s+# .*", "", line) for line in lines]
+
+
+def outline(document: str) -> list[int]:
+    """How deep each of its headings is."""
+    return [len(marks) for marks in re.findall(r"^(#+) ", document, re.MULTILINE)]
+
+
+def test_the_readme_says_the_same_in_both_languages() -> None:
+    english, french = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.fr.md"))
+    assert len(commands(english)) > 20
+    assert commands(french) == commands(english)
+    assert outline(french) == outline(english)
+    # Targets, settings and options in code marks are not translated.
+    marked = re.compile(r"`((?:make |DENTIQ_|--|POST |Idempotency)[^`]*)`")
+    assert set(marked.findall(french)) == set(marked.findall(english))
+
+
 def test_help_lists_every_target() -> None:
     described = set(re.findall(r"^([a-z]+):.*## \S", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert described == targets()
