@@ -66,6 +66,7 @@ class Arrival:
         expects_leave: Whether the sender waits to be told to go on, once.
         rest: Bytes after its end: the beginning of the next request.
         fault: Why it is broken, if it is.
+        held_bytes: What it takes of memory and disk until it is dropped.
     """
 
     patience: Patience
@@ -74,6 +75,7 @@ class Arrival:
     expects_leave: bool = False
     rest: bytes = b""
     fault: OSError | None = None
+    held_bytes: int = 0
     received: int = 0
     _latest: float = 0.0
     _missing: int = 0
@@ -86,6 +88,8 @@ class Arrival:
             self.began = now
         self.received += len(piece)
         self._latest = now
+        if self.stage in {Stage.HEAD, Stage.BODY}:
+            self.held_bytes += len(piece)
         try:
             if self.stage is Stage.HEAD:
                 self._feed_head(piece)
@@ -120,6 +124,17 @@ class Arrival:
                 self._break(error)
         return io.BytesIO(self._head) if self._held is None else self._held
 
+    def begin_anew(self, now: float) -> None:
+        """Let its time begin now: until here it was the server that made it wait."""
+        self.began = self._latest = now
+
+    def drop_body(self) -> None:
+        """Keep nothing but its head."""
+        self.close()
+        self._held = None
+        self.rest = b""
+        self.held_bytes = len(self._head)
+
     def close(self) -> None:
         """Drop the bytes."""
         if self._held is not None:
@@ -128,9 +143,7 @@ class Arrival:
                 self._held.close()
 
     def _break(self, fault: OSError) -> None:
-        self.close()
-        self._held = None
-        self.rest = b""
+        self.drop_body()
         self.expects_leave = False
         self.fault = fault
         self.stage = Stage.BROKEN

@@ -5,29 +5,31 @@ the loop that waits for connections; one whose body is too long to hold is read 
 rate and a few at one time, and waits unread until then.
 """
 
-import errno
 import time
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from selectors import EVENT_READ
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from gunicorn import http
-from gunicorn.http.errors import ParseException
-from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from common.errors import StorageFullError, UnavailableError
+from common.errors import UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
+from infra.received import Received, SoundBody
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
 _PIECE_BYTES: Final = 256 * 1024
 _PIECES: Final = 8
 
-# Bytes of requests that a process holds at most; who comes on top is told that it took too long.
-_HELD_BYTES: Final = 512 * 1024 * 1024
+# Short bodies find room where long ones do not: as many as there are connections, and each is read soon.
+_SHORT_BYTES: Final = 1024 * 1024
+
+_FULL: Final = "The server holds as many bytes of requests as it may; send this one again later."
+_NO_PLACE: Final = "The server takes as many long requests as it can; send this one again later, or in smaller parts."
 
 # Share of the connections above which the oldest request that is not whole makes room for a new one.
 _CROWDED: Final = 0.75
@@ -36,88 +38,12 @@ _LEAVE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ENDLESS_HEAD: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-class _Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
-    """Give gunicorn's parser what has arrived, then what still comes, as long as it comes fast enough."""
-
-    def __init__(self, sock: Any, arrival: Arrival, *, gave_up: bool) -> None:
-        super().__init__(sock)
-        self._arrival = arrival
-        self._gave_up = gave_up
-        self._held: IO[bytes] | None = arrival.open()
-
-    @property
-    def refusal(self) -> UnavailableError | None:
-        """Why the server does not take the body, where that is not its sender's doing."""
-        return _no_room(self._arrival.fault) if self._arrival.fault is not None else None
-
-    @property
-    def collected_seconds(self) -> float:
-        """How long it took to arrive, as far as it has."""
-        return self._arrival.collected_seconds
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        """Give the next bytes, at most as many as hinted at.
-
-        Raises:
-            TimeoutError: The sender was too slow, or there is a refusal.
-        """
-        if self._held is not None:
-            piece = self._held.read(size_hint or self.mxchunk)
-            if piece:
-                return piece
-            self.close()
-        if self._arrival.fault is not None:
-            raise TimeoutError("the request is refused")
-        if self._gave_up or (self._arrival.stage is Stage.STREAMED and self._arrival.overdue(time.monotonic())):
-            raise TimeoutError("the request came too slowly")
-        piece = bytes(super().chunk(size_hint))
-        self._arrival.feed(piece, time.monotonic())
-        return piece
-
-    def close(self) -> None:
-        """Drop what has arrived; what is read from now on is the socket's."""
-        self._held = None
-        self._arrival.close()
-
-
-def _no_room(fault: OSError) -> UnavailableError:
-    if fault.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        error: UnavailableError = StorageFullError("The server has no room to take this request; send it again later.")
-    else:
-        error = UnavailableError("The server cannot take this request now; send it again later.")
-    # For the log.
-    error.__cause__ = fault
-    return error
-
-
-class _SoundBody:
-    """Read a body: chunks that are none are, for the application, a sender who broke off, and a refusal is an error.
-
-    The unreader cannot raise the refusal itself: gunicorn reads on after an answer, and expects errors of sockets.
-    """
-
-    def __init__(self, reader: Any, unreader: _Received) -> None:
-        self._reader = reader
-        self._unreader = unreader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reader, name)
-
-    def read(self, size: int) -> bytes:
-        try:
-            return bytes(self._reader.read(size))
-        except TimeoutError:
-            if self._unreader.refusal is not None:
-                raise self._unreader.refusal from self._unreader.refusal.__cause__
-            raise
-        except ParseException as error:
-            raise OSError(f"the request's body cannot be read: {error}") from error
-
-
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Collect requests before threads see them."""
 
     patience = Patience()
+    # Of requests, whether they still come, wait for a thread or are read. Who comes on top is refused.
+    most_held_bytes = 512 * 1024 * 1024
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,8 +51,19 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._streams: set[TConn] = set()
         self._waiting: deque[tuple[TConn, Arrival]] = deque()
         self._looked_at = 0.0
+        self.held_bytes = 0
         # Three quarters of the threads stay free for what is there already.
         self._most_streams = max(1, self.cfg.threads // 4)
+
+    @property
+    def streaming(self) -> int:
+        """Bodies that threads read while they come."""
+        return len(self._streams)
+
+    @property
+    def waiting(self) -> int:
+        """Bodies that wait for a place among those."""
+        return len(self._waiting)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Take a connection whose next request begins; every way to a thread leads through here."""
@@ -136,7 +73,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         arrival = Arrival(self.patience, began=time.monotonic())
         begun = self._begun(conn)
         if begun:
-            arrival.feed(begun, arrival.began)
+            self._feed(arrival, begun)
         conn.sock.setblocking(False)
         self._arriving[conn] = arrival
         self.poller.register(conn.sock, EVENT_READ, partial(self._on_bytes, conn, arrival))
@@ -146,7 +83,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer a request."""
         if req.body is not None:
-            req.body.reader = _SoundBody(req.body.reader, conn.parser.unreader)
+            req.body.reader = SoundBody(req.body.reader, conn.parser.unreader)
             if conn.parser.unreader.refusal is not None:
                 # Where its next request would begin is never read.
                 req.force_close()
@@ -156,8 +93,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """Go on with the connection, and with a long body that waited for this one."""
-        if conn.parser is not None and isinstance(conn.parser.unreader, _Received):
+        if conn.parser is not None and isinstance(conn.parser.unreader, Received):
             conn.parser.unreader.close()
+            self._release(conn.parser.unreader.arrival)
         self._streams.discard(conn)
         while self._waiting and len(self._streams) < self._most_streams:
             self._stream(*self._waiting.popleft())
@@ -179,11 +117,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 self._give_up(conn, arrival)
         while self._waiting and now > self._waiting[0][1].began + self.patience.grace_seconds:
             conn, arrival = self._waiting.popleft()
-            self._hand_over(conn, arrival, gave_up=True)
+            self._hand_over(conn, arrival, refusal=UnavailableError(_NO_PLACE))
 
     def _on_bytes(self, conn: TConn, arrival: Arrival, _sock: Any) -> None:
         if not self._receive(conn, arrival):
             self._drop(conn, arrival)
+        elif arrival.held_bytes > _SHORT_BYTES and self.held_bytes > self.most_held_bytes:
+            self._refuse_body(conn, arrival)
         elif arrival.stage in {Stage.WHOLE, Stage.BROKEN}:
             self._hand_over(conn, arrival)
         elif arrival.stage is Stage.STREAMED:
@@ -194,8 +134,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             arrival.expects_leave = False
             with suppress(OSError):
                 conn.sock.send(_LEAVE)
-        elif sum(other.received for other in self._arriving.values()) > _HELD_BYTES:
-            self._give_up(conn, arrival)
 
     def _receive(self, conn: TConn, arrival: Arrival) -> bool:
         """Take what is there; whether there may be more to come."""
@@ -211,7 +149,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
                 return False
             if not piece:
                 return False
-            arrival.feed(piece, time.monotonic())
+            self._feed(arrival, piece)
         return True
 
     def _stream(self, conn: TConn, arrival: Arrival) -> None:
@@ -220,8 +158,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             self._waiting.append((conn, arrival))
             return
         self._streams.add(conn)
-        # Its time begins now, not while it had to wait.
-        arrival.began = time.monotonic()
+        arrival.begin_anew(time.monotonic())
         self._hand_over(conn, arrival)
 
     def _give_up(self, conn: TConn, arrival: Arrival) -> None:
@@ -231,11 +168,36 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         else:
             self._hand_over(conn, arrival, gave_up=True)
 
-    def _hand_over(self, conn: TConn, arrival: Arrival, *, gave_up: bool = False) -> None:
+    def _refuse_body(self, conn: TConn, arrival: Arrival) -> None:
+        """Answer a request that there is no room for, by its head."""
+        with self._counting(arrival):
+            arrival.drop_body()
+        self._hand_over(conn, arrival, refusal=UnavailableError(_FULL))
+
+    def _feed(self, arrival: Arrival, piece: bytes) -> None:
+        with self._counting(arrival):
+            arrival.feed(piece, time.monotonic())
+
+    def _release(self, arrival: Arrival) -> None:
+        with self._counting(arrival):
+            arrival.close()
+            arrival.held_bytes = 0
+
+    @contextmanager
+    def _counting(self, arrival: Arrival) -> Iterator[None]:
+        before = arrival.held_bytes
+        yield
+        self.held_bytes += arrival.held_bytes - before
+
+    def _hand_over(
+        self, conn: TConn, arrival: Arrival, *, gave_up: bool = False, refusal: UnavailableError | None = None
+    ) -> None:
         self._leave_loop(conn)
         if conn.parser is None:
             conn.parser = http.get_parser(self.cfg, conn.sock, conn.client)
-        conn.parser.unreader = _Received(conn.sock, arrival, gave_up=gave_up)
+        # A full disk may break it only here.
+        with self._counting(arrival):
+            conn.parser.unreader = Received(conn.sock, arrival, gave_up=gave_up, refusal=refusal)
         conn.rest = arrival.rest
         conn.data_ready = True
         super().enqueue_req(conn)
@@ -247,7 +209,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def _drop(self, conn: TConn, arrival: Arrival) -> None:
         self._leave_loop(conn)
-        arrival.close()
+        self._release(arrival)
         self.nr_conns -= 1
         conn.close()
 
