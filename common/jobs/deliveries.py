@@ -1,6 +1,6 @@
 """Webhooks: noted by the scripts that end jobs, claimed and sent one by one, listed for those who wait for them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
@@ -54,10 +54,12 @@ class DeliveryClaim:
 
     Attributes:
         id: The same for each attempt: receivers know a repetition by it.
+        receiver: Host and port, by which a busy receiver is passed over.
         attempt: Counts from 1.
     """
 
     id: str
+    receiver: str
     url: str
     event: Event
     attempt: int
@@ -102,14 +104,18 @@ class DeliveryStore:
         self._redis = client
         self._scripts = Scripts(client)
 
-    def claim(self, *, lease_seconds: float) -> DeliveryClaim | None:
-        """Lease the webhook that has been due longest; None when none is due."""
+    def claim(self, *, lease_seconds: float, busy: Collection[str] = ()) -> DeliveryClaim | None:
+        """Lease the webhook that has been due longest; None when none is due.
+
+        Args:
+            busy: Receivers whose webhooks are passed over.
+        """
         with redis_errors_translated():
-            row = self._scripts.call("claim_delivery", round(lease_seconds * codec.MICROSECONDS))
+            row = self._scripts.call("claim_delivery", round(lease_seconds * codec.MICROSECONDS), *busy)
         if not row:
             return None
-        delivery_id, kind, subject, url, detail, created, attempt = row
-        return DeliveryClaim(delivery_id, url, _event(kind, subject, detail, created), int(attempt))
+        delivery_id, receiver, kind, subject, url, detail, created, attempt = row
+        return DeliveryClaim(delivery_id, receiver, url, _event(kind, subject, detail, created), int(attempt))
 
     def note(self, claim: DeliveryClaim, state: DeliveryState, attempt: Attempt, *, wait_seconds: float = 0) -> bool:
         """Note what came of an attempt; False when another one has begun since.
@@ -121,11 +127,6 @@ class DeliveryStore:
         line = orjson.dumps(asdict(attempt)).decode()
         with redis_errors_translated():
             return bool(self._scripts.call("note_delivery", claim.id, claim.attempt, state.value, wait, line))
-
-    def put_off(self, claim: DeliveryClaim, *, wait_seconds: float) -> None:
-        """Give a webhook back unsent."""
-        with redis_errors_translated():
-            self._scripts.call("put_off_delivery", claim.id, claim.attempt, round(wait_seconds * codec.MICROSECONDS))
 
     def pending(self) -> int:
         """Count the webhooks that are to be sent, now or later."""

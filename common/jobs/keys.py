@@ -32,6 +32,9 @@ CLOSING: Final = PREFIX + "closing"
 # and a number: where it goes, what it tells of, its attempts
 WEBHOOKS: Final = PREFIX + "webhooks"
 DELIVERY: Final = PREFIX + "delivery:"
+# zset a receiver (host and port): its webhooks, by the same instants; zset of the receivers, by the first of theirs
+RECEIVER: Final = PREFIX + "receiver:"
+RECEIVERS: Final = PREFIX + "receivers"
 # hash: model version -> JSON list of its labels, kept as long as results may name the version
 LABELS: Final = PREFIX + "labels"
 # set of worker names; string a worker with a time to live

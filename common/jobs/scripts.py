@@ -25,7 +25,6 @@ NAMES = (
     "sweep_batch",
     "claim_delivery",
     "note_delivery",
-    "put_off_delivery",
 )
 
 

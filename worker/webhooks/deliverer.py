@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 from structlog import get_logger
 
@@ -19,7 +18,6 @@ log = get_logger(__name__)
 # Requests under way at one time, and of these to one receiver: one that is slow or gone must not hold up the others.
 _SLOTS: Final = 16
 _SLOTS_OF_ONE: Final = 4
-_PUT_OFF_SECONDS: Final = 2.0
 
 # A look costs Redis one script; a webhook leaves this much after the end that it tells of, at most.
 _LOOK_SECONDS: Final = 0.5
@@ -49,33 +47,38 @@ class Deliverer:
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
         self._stopped = threading.Event()
+        # Set whenever a request has ended: its receiver may be given the next one at once.
+        self._ended = threading.Event()
+        self._loop = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
         """Begin to send; the threads end with the process, and what they held is claimed again after its lease."""
-        threading.Thread(target=self._run, name="webhooks", daemon=True).start()
+        self._loop.start()
 
     def stop(self) -> None:
-        """Claim no more."""
+        """Claim no more; requests under way go on."""
         self._stopped.set()
+        self._ended.set()
+        self._slots.release()  # whatever the loop waits for, it wakes
+        self._loop.join()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             self._slots.acquire()
+            if self._stopped.is_set():
+                return
+            self._ended.clear()
             if not self._claim_and_send():
                 self._slots.release()
-                self._stopped.wait(_LOOK_SECONDS)
+                self._ended.wait(_LOOK_SECONDS)
 
     def _claim_and_send(self) -> bool:
-        """Claim one webhook for a thread of its own, which gives the slot back; False where none is due."""
+        """Claim one webhook for a thread of its own, which gives the slot back; False where none may be sent now."""
         try:
-            claim = self._store.claim(lease_seconds=self._lease_seconds)
+            claim = self._store.claim(lease_seconds=self._lease_seconds, busy=self._busy_receivers())
             if claim is None:
                 return False
-            if not self._enter(claim):
-                self._store.put_off(claim, wait_seconds=_PUT_OFF_SECONDS)
-                self._slots.release()
-                return True
-            threading.Thread(target=self._deliver, args=(claim,), name="webhook", daemon=True).start()
+            self._begin(claim)
         except JobStoreUnavailableError as error:
             log.warning("webhooks_interrupted", reason=error.log_reason)
             return False
@@ -84,13 +87,24 @@ class Deliverer:
             return False
         return True
 
-    def _enter(self, claim: DeliveryClaim) -> bool:
-        """Whether its receiver may be given one more request."""
+    def _busy_receivers(self) -> list[str]:
+        """Name the receivers that may be given no more requests now; only this loop adds any."""
         with self._lock:
-            if self._busy[_receiver(claim)] >= _SLOTS_OF_ONE:
-                return False
-            self._busy[_receiver(claim)] += 1
-            return True
+            return [receiver for receiver, requests in self._busy.items() if requests >= _SLOTS_OF_ONE]
+
+    def _begin(self, claim: DeliveryClaim) -> None:
+        with self._lock:
+            self._busy[claim.receiver] += 1
+        try:
+            threading.Thread(target=self._deliver, args=(claim,), name="webhook", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self._leave(claim)
+            raise
+
+    def _leave(self, claim: DeliveryClaim) -> None:
+        with self._lock:
+            self._busy[claim.receiver] -= 1
+            self._busy += Counter()  # drops receivers without a request
 
     def _deliver(self, claim: DeliveryClaim) -> None:
         try:
@@ -111,10 +125,9 @@ class Deliverer:
         except Exception:
             log.exception("webhook_crashed", delivery=claim.id)
         finally:
-            with self._lock:
-                self._busy[_receiver(claim)] -= 1
-                self._busy += Counter()  # drops receivers without a request
+            self._leave(claim)
             self._slots.release()
+            self._ended.set()
 
     def _judge(self, claim: DeliveryClaim, attempt: Attempt) -> DeliveryState:
         status = attempt.status_code
@@ -128,7 +141,3 @@ class Deliverer:
         wait = min(self._backoff_seconds * 4.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
         # A receiver that comes back must not meet all its webhooks in one instant.
         return wait * random.uniform(0.75, 1.25)  # noqa: S311  spread, no secret
-
-
-def _receiver(claim: DeliveryClaim) -> str:
-    return urlsplit(claim.url).netloc

@@ -1,17 +1,32 @@
--- Leases the webhook that has been due longest, and drops those whose job or batch was erased meanwhile.
+-- Leases the webhook that has been due longest among those to receivers that may be given one more request, and drops those
+-- whose job or batch was erased meanwhile.
 -- The attempt counts from here on, so that a webhook that takes its sender down is not tried for ever. Should the answer
 -- be lost, the lease ends and the next attempt follows.
--- ARGV: lease in microseconds. Returns id, kind, subject, url, detail, created, attempt; nothing when none is due.
+-- ARGV: lease in microseconds, receivers to pass over. Returns id, receiver, kind, subject, url, detail, created, attempt;
+-- nothing when none is due.
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', integer(NOW), 'LIMIT', 0, 100)) do
+local busy = {}
+for place = 2, #ARGV do busy[ARGV[place]] = true end
+
+-- A receiver stands here once, however much is due to it: one look past the busy ones finds the next.
+local function next_receiver()
+    for _, receiver in ipairs(redis.call('ZRANGEBYSCORE', RECEIVERS, '-inf', integer(NOW), 'LIMIT', 0, #ARGV)) do
+        if not busy[receiver] then return receiver end
+    end
+end
+
+for _ = 1, 100 do
+    local receiver = next_receiver()
+    if not receiver then return {} end
+    local id = redis.call('ZRANGE', receiver_key(receiver), 0, 0)[1]
     local record = redis.call('HMGET', delivery_key(id), 'kind', 'subject', 'url', 'detail', 'created')
     if not record[1] or (record[1] == 'batch' and redis.call('EXISTS', batch_key(record[2])) == 0) then
-        redis.call('ZREM', WEBHOOKS, id)
+        unschedule_webhook(id, receiver)
         redis.call('DEL', delivery_key(id))
     else
-        redis.call('ZADD', WEBHOOKS, integer(NOW + tonumber(ARGV[1])), id)
+        schedule_webhook(id, receiver, NOW + tonumber(ARGV[1]))
         local attempt = redis.call('HINCRBY', delivery_key(id), 'attempts', 1)
-        return {id, record[1], record[2], record[3], record[4], record[5], attempt}
+        return {id, receiver, record[1], record[2], record[3], record[4], record[5], attempt}
     end
 end
 return {}

@@ -3,7 +3,7 @@
 -- Returns 1 (noted, now or by an earlier sending of the same) or 0.
 
 local id, attempt, state, wait, line = unpack(ARGV)
-local record = redis.call('HMGET', delivery_key(id), 'attempts', 'noted', 'log')
+local record = redis.call('HMGET', delivery_key(id), 'attempts', 'noted', 'log', 'url')
 if record[1] ~= attempt then return 0 end
 if record[2] == attempt then return 1 end
 
@@ -11,8 +11,8 @@ local log = record[3] and record[3] .. '\n' .. line or line
 redis.call('HSET', delivery_key(id), 'state', state, 'noted', attempt, 'log', log)
 redis.call('HINCRBY', COUNTS, 'webhook ' .. state, 1)
 if state == 'pending' then
-    redis.call('ZADD', WEBHOOKS, integer(NOW + tonumber(wait)), id)
+    schedule_webhook(id, receiver_of(record[4]), NOW + tonumber(wait))
 else
-    redis.call('ZREM', WEBHOOKS, id)
+    unschedule_webhook(id, receiver_of(record[4]))
 end
 return 1

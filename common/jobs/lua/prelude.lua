@@ -9,6 +9,7 @@ local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
 local CLOSING = PREFIX .. 'closing'
 local WEBHOOKS = PREFIX .. 'webhooks'
+local RECEIVERS = PREFIX .. 'receivers'
 local FINISHED_CHANNEL = PREFIX .. 'finished'
 
 local function job_key(id) return PREFIX .. 'job:' .. id end
@@ -18,6 +19,7 @@ local function batch_jobs_key(batch) return PREFIX .. 'batchjobs:' .. batch end
 local function batch_rank_key(batch, group) return PREFIX .. 'batchrank:' .. batch .. ':' .. group end
 local function hour_key(hour) return PREFIX .. 'hour:' .. hour end
 local function delivery_key(delivery) return PREFIX .. 'delivery:' .. delivery end
+local function receiver_key(receiver) return PREFIX .. 'receiver:' .. receiver end
 
 local function integer(number) return string.format('%.0f', number) end
 
@@ -25,11 +27,39 @@ local clock = redis.call('TIME')
 local NOW = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local HOUR = math.floor(tonumber(clock[1]) / 3600)
 
+-- Host and port of an address: what is one receiver, in whatever case it is written.
+local function receiver_of(url)
+    return string.lower(string.match(url, '^[^:]+://([^/?#]*)') or url)
+end
+
+-- Writes at what instant a receiver's next webhook is due; who claims finds it there, past a receiver that is busy.
+local function arrange_receiver(receiver)
+    local first = redis.call('ZRANGE', receiver_key(receiver), 0, 0, 'WITHSCORES')
+    if first[1] then
+        redis.call('ZADD', RECEIVERS, first[2], receiver)
+    else
+        redis.call('ZREM', RECEIVERS, receiver)
+    end
+end
+
+-- The only two places where a webhook becomes due, or is due no more.
+local function schedule_webhook(delivery, receiver, due)
+    redis.call('ZADD', WEBHOOKS, integer(due), delivery)
+    redis.call('ZADD', receiver_key(receiver), integer(due), delivery)
+    arrange_receiver(receiver)
+end
+
+local function unschedule_webhook(delivery, receiver)
+    redis.call('ZREM', WEBHOOKS, delivery)
+    redis.call('ZREM', receiver_key(receiver), delivery)
+    arrange_receiver(receiver)
+end
+
 -- Webhooks are noted in the step that they tell of: whoever dies afterwards, they are sent (worker/webhooks).
 local function note_webhook(delivery, kind, subject, url, detail, due)
     redis.call('HSET', delivery_key(delivery), 'kind', kind, 'subject', subject, 'url', url, 'detail', detail,
         'state', 'pending', 'created', integer(NOW))
-    redis.call('ZADD', WEBHOOKS, integer(due), delivery)
+    schedule_webhook(delivery, receiver_of(url), due)
 end
 
 local function note_job_webhook(id, status)
@@ -53,9 +83,10 @@ local function take_back_batch_webhook(batch)
     local number = redis.call('HGET', batch_key(batch), 'webhooks')
     if not number then return end
     local delivery = batch .. '-' .. number
-    if tonumber(redis.call('HGET', delivery_key(delivery), 'attempts') or 0) == 0 then
+    local record = redis.call('HMGET', delivery_key(delivery), 'attempts', 'url')
+    if tonumber(record[1] or 0) == 0 and record[2] then
         redis.call('DEL', delivery_key(delivery))
-        redis.call('ZREM', WEBHOOKS, delivery)
+        unschedule_webhook(delivery, receiver_of(record[2]))
     end
 end
 

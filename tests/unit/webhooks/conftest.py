@@ -29,9 +29,12 @@ class Desk:
         self.deliveries = DeliveryStore(client)
 
     def job(self, url: str) -> str:
-        job = NewJob(new_job_id(), QueueName.INTERACTIVE, "tooth.jpg")
-        self.store.create([job], webhook_url=url)
-        return job.id
+        return self.jobs(url, 1)[0]
+
+    def jobs(self, url: str, count: int) -> list[str]:
+        jobs = [NewJob(new_job_id(), QueueName.INTERACTIVE, "tooth.jpg") for _ in range(count)]
+        self.store.create(jobs, webhook_url=url)
+        return [job.id for job in jobs]
 
     def batch(self, url: str) -> str:
         return self.batches.create(new_job_id(), name="Monday", life_seconds=3600, webhook_url=url).id

@@ -180,18 +180,6 @@ def test_what_came_of_an_attempt_is_noted_once(desk: Desk) -> None:
     assert desk.store.counts()["webhook delivered"] == 1
 
 
-def test_one_receiver_that_hangs_holds_up_no_other(desk: Desk, receiver: Receiver, deliver: Deliver) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
-        for _ in range(40):
-            desk.job(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        for _ in range(5):
-            desk.finish()
-        deliver(timeout_seconds=20)
-        other = desk.job(receiver.url)
-        desk.finish()
-        assert settled(desk, other).state is DeliveryState.DELIVERED
-
-
 def test_a_batch_is_told_of_once_all_its_jobs_have_ended(desk: Desk, receiver: Receiver, deliver: Deliver) -> None:
     deliver()
     batch_id = desk.batch(receiver.url)

@@ -1,0 +1,75 @@
+"""Receivers share the sender: one that hangs costs no other anything, one that is quick is not slowed down."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from common.jobs.deliveries import DeliveryState
+from tests.unit.webhooks.conftest import Desk
+from tests.waiting import wait_until
+from tests.webhook_receiver import Receiver, receiving
+from worker.webhooks.deliverer import Deliverer
+
+Deliver = Callable[..., Deliverer]
+
+
+def finish_all(desk: Desk, job_ids: list[str]) -> None:
+    while desk.deliveries.pending() < len(job_ids):
+        desk.finish()
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(
+    desk: Desk, receiver: Receiver, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = []
+    claim = desk.deliveries.claim
+    monkeypatch.setattr(desk.deliveries, "claim", lambda **named: claims.append(claim(**named)) or claims[-1])
+    with receiving() as hanging:
+        hanging.hold.clear()
+        finish_all(desk, desk.jobs(hanging.url, 2000))
+        deliverer = deliver(timeout_seconds=20)
+        wait_until(lambda: len(hanging.received) == 4, what="all requests that one receiver may be given")
+        started = time.monotonic()
+        before = len(claims)
+        other = desk.job(receiver.url)
+        desk.finish()
+        wait_until(lambda: receiver.received, 5, what="the webhook to another receiver")
+        wait_until(lambda: desk.deliveries.of_job(other)[0].state is DeliveryState.DELIVERED, what="its note")
+        # Two looks a second, one for the end of the request, and the one that found it.
+        assert len(claims) - before <= 4 + 2 * (time.monotonic() - started)
+        assert len(hanging.received) == 4
+        deliverer.stop()
+        hanging.hold.set()
+        wait_until(lambda: desk.store.counts()["webhook delivered"] == 5, what="the end of the requests")
+
+
+def test_a_quick_receiver_is_given_the_next_webhook_at_once(desk: Desk, receiver: Receiver, deliver: Deliver) -> None:
+    finish_all(desk, desk.jobs(receiver.url, 100))
+    deliver()
+    # 4 at each look, twice a second, would take 12 s.
+    wait_until(lambda: desk.deliveries.pending() == 0, 8, what="all webhooks")
+    assert len(receiver.received) == 100
+
+
+def test_a_receiver_is_one_however_its_name_is_written(desk: Desk) -> None:
+    job_ids = [
+        desk.job(url) for url in ("https://Example.com/a?x=1", "https://example.com#y", "https://example.com:444")
+    ]
+    finish_all(desk, job_ids)
+    first = desk.deliveries.claim(lease_seconds=60)
+    assert first is not None
+    assert first.receiver == "example.com"
+    other = desk.deliveries.claim(lease_seconds=60, busy=[first.receiver])
+    assert other is not None
+    assert other.receiver == "example.com:444"
+    assert desk.deliveries.claim(lease_seconds=60, busy=[first.receiver]) is None
+    assert desk.deliveries.claim(lease_seconds=60) is not None
+    assert desk.deliveries.pending() == 3
+
+
+def test_nothing_is_left_of_a_receiver_that_was_told_of_all(desk: Desk, receiver: Receiver, deliver: Deliver) -> None:
+    finish_all(desk, desk.jobs(receiver.url, 3))
+    deliver()
+    wait_until(lambda: desk.deliveries.pending() == 0, what="all notes")
+    assert list(desk.client.scan_iter("dentiq:receiver*")) == []
