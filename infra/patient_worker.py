@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from common.errors import UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
+from infra.departures import Departures
 from infra.received import Received, SoundBody
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
@@ -52,6 +53,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._waiting: deque[tuple[TConn, Arrival]] = deque()
         self._looked_at = 0.0
         self.held_bytes = 0
+        self._departures = Departures(lambda: self.poller, self._departed)
         # Three quarters of the threads stay free for what is there already.
         self._most_streams = max(1, self.cfg.threads // 4)
 
@@ -102,12 +104,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if getattr(conn, "rest", b"") and fs.exception() is None and fs.result() is True:
             self.enqueue_req(conn)
             return
+        if not fs.cancelled() and fs.exception() is None and not fs.result():
+            self._departures.begin(conn)
+            return
         super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
         """End what takes too long; called after every event, which is more often than is needed."""
         super().murder_pending()
         now = time.monotonic()
+        self._departures.end_overdue(now)
         if self.alive and now < self._looked_at + 1.0:
             return
         self._looked_at = now
@@ -212,6 +218,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._release(arrival)
         self.nr_conns -= 1
         conn.close()
+
+    def _departed(self) -> None:
+        self.nr_conns -= 1
 
     def _leave_loop(self, conn: TConn) -> None:
         if self._arriving.pop(conn, None) is not None:

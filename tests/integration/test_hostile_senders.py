@@ -211,6 +211,21 @@ def test_more_connections_than_there_are_places_make_room(web: WebServer, make_i
         assert submit(web, make_image()).status_code == 202
 
 
+def test_peers_that_stay_after_their_last_answer_hold_up_nobody(web: WebServer) -> None:
+    """Their connections are closed, and others are answered meanwhile."""
+    with contextlib.ExitStack() as open_ones:
+        staying = []
+        for _ in range(20):
+            connection = open_ones.enter_context(socket.create_connection(("127.0.0.1", web.settings.port), timeout=20))
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            staying.append(connection)
+        # Everything of the answer and the server's end: from here on each would be waited for.
+        assert all(b" 200 " in everything(connection) for connection in staying)
+        began = time.monotonic()
+        assert httpx.get(f"{web.url}/healthz", timeout=60).status_code == 200
+        assert time.monotonic() - began < 3
+
+
 def test_the_server_logged_no_crash(web: WebServer) -> None:
     log = (web.settings.data_dir / "web.log").read_text(errors="replace")
     assert "request_crashed" not in log
