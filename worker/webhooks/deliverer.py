@@ -11,7 +11,7 @@ from structlog import get_logger
 from common.errors import JobStoreUnavailableError, WebhookAddressError
 from common.jobs.deliveries import Attempt, DeliveryClaim, DeliveryState, DeliveryStore
 from common.settings import Settings
-from worker.webhooks.sending import Sender
+from worker.webhooks.sending import Sender, give_up
 
 log = get_logger(__name__)
 
@@ -108,7 +108,8 @@ class Deliverer:
 
     def _deliver(self, claim: DeliveryClaim) -> None:
         try:
-            attempt = self._sender.send(claim)
+            # One that took its sender down each time has more attempts than were ever noted.
+            attempt = self._sender.send(claim) if claim.attempt <= self._max_attempts else give_up()
             state = self._judge(claim, attempt)
             self._store.note(claim, state, attempt, wait_seconds=self._wait_seconds(claim.attempt))
             log.info(
@@ -123,7 +124,7 @@ class Deliverer:
             # Unnoted, it is sent once more after its lease: at least once is the promise.
             log.warning("webhook_unnoted", delivery=claim.id, reason=error.log_reason)
         except Exception:
-            log.exception("webhook_crashed", delivery=claim.id)
+            log.exception("webhook_unnoted", delivery=claim.id)
         finally:
             self._leave(claim)
             self._slots.release()
@@ -138,6 +139,7 @@ class Deliverer:
         return DeliveryState.FAILED if hopeless or claim.attempt >= self._max_attempts else DeliveryState.PENDING
 
     def _wait_seconds(self, attempt: int) -> float:
-        wait = min(self._backoff_seconds * 4.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
+        # The exponent is bounded, for a float is: 4 ** 10 s are 12 days.
+        wait = min(self._backoff_seconds * 4.0 ** min(attempt - 1, 10), _LONGEST_WAIT_SECONDS)
         # A receiver that comes back must not meet all its webhooks in one instant.
         return wait * random.uniform(0.75, 1.25)  # noqa: S311  spread, no secret

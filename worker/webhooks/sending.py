@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 import httpcore
 import orjson
 from standardwebhooks import Webhook
+from structlog import get_logger
 
-from common.errors import DentiqError, WebhookTimeoutError, WebhookUnreachableError
+from common.errors import DentiqError, WebhookError, WebhookTimeoutError, WebhookUnreachableError
 from common.jobs.deliveries import Attempt, DeliveryClaim, Event, Subject
 from worker.webhooks.network import GuardedNetwork
+
+log = get_logger(__name__)
 
 _PATHS: Final = {Subject.JOB: "/api/v1/jobs/", Subject.BATCH: "/api/v1/batches/"}
 
@@ -50,13 +53,10 @@ class Sender:
             status = self._post(claim, now)
         except DentiqError as error:
             failure = error
-        return Attempt(
-            at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            seconds=round(time.monotonic() - started, 3),
-            status_code=status,
-            error_code=failure.code if failure else None,
-            error=failure.message if failure else None,
-        )
+        except Exception:  # an attempt that nobody noted would be repeated without end
+            log.exception("webhook_crashed", delivery=claim.id)
+            failure = WebhookError("The message could not be sent, by a fault of this server.")
+        return _attempt(now, time.monotonic() - started, status, failure)
 
     def _post(self, claim: DeliveryClaim, now: datetime) -> int:
         body = payload(claim.event)
@@ -85,6 +85,22 @@ class Sender:
             ("webhook-timestamp", str(int(now.timestamp()))),
             ("webhook-signature", " ".join(signatures)),
         ]
+
+
+def give_up() -> Attempt:
+    """Tell of a webhook whose attempts have all begun and that nobody could note the end of: it is not sent."""
+    failure = WebhookError("The last attempts broke off on this server's side; there are no more.")
+    return _attempt(datetime.now(timezone.utc), 0.0, None, failure)
+
+
+def _attempt(at: datetime, seconds: float, status: int | None, failure: DentiqError | None) -> Attempt:
+    return Attempt(
+        at=at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seconds=round(seconds, 3),
+        status_code=status,
+        error_code=failure.code if failure else None,
+        error=failure.message if failure else None,
+    )
 
 
 def payload(event: Event) -> bytes:

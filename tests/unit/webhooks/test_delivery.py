@@ -168,6 +168,39 @@ def test_a_webhook_whose_sender_died_is_sent_by_another(desk: Desk, receiver: Re
     assert settled(desk, job_id).state is DeliveryState.DELIVERED
 
 
+def test_a_webhook_that_takes_its_sender_down_each_time_is_given_up(
+    desk: Desk, receiver: Receiver, deliver: Deliver
+) -> None:
+    job_id = desk.job(receiver.url)
+    desk.finish()
+    for _ in range(3):
+        wait_until(lambda: desk.deliveries.claim(lease_seconds=0.01), what="the claim of one that dies")
+    deliver(max_attempts=3)
+    delivery = settled(desk, job_id)
+    assert (delivery.state, [a.error_code for a in delivery.attempts]) == (DeliveryState.FAILED, ["webhook_failed"])
+    assert receiver.received == []
+    assert desk.deliveries.pending() == 0
+
+
+def test_an_attempt_that_ends_by_a_fault_of_ours_is_noted_and_the_last_one_ends_it(
+    desk: Desk, receiver: Receiver, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> list[Any]:
+        raise RuntimeError("secret detail")
+
+    url = receiver.url.replace("127.0.0.1", "broken.test")
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *a, **n: (broken if host == "broken.test" else look_up)(host, *a, **n)
+    )
+    deliver(max_attempts=2)
+    job_id = desk.job(url)
+    desk.finish()
+    delivery = settled(desk, job_id)
+    assert (delivery.state, [a.error_code for a in delivery.attempts]) == (DeliveryState.FAILED, ["webhook_failed"] * 2)
+    assert "secret detail" not in str(delivery)
+
+
 def test_what_came_of_an_attempt_is_noted_once(desk: Desk) -> None:
     job_id = desk.job("https://example.com")
     desk.finish()
