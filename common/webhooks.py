@@ -9,6 +9,11 @@ from common.errors import WebhookUrlError
 
 LONGEST_URL: Final = 1024
 
+# What of IPv6 is given out for the internet (RFC 4291), and what of that is for books (RFC 9637). The rest has had uses
+# that not every Python knows as private, some of which lead into our own network.
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+_DOCUMENTATION: Final = (ipaddress.ip_network("2001:db8::/32"), ipaddress.ip_network("3fff::/20"))
+
 # Addresses of IPv6 that carry one of IPv4, beside the kinds that `ipaddress` knows: NAT64 (RFC 6052).
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
@@ -72,7 +77,14 @@ def is_public(text: str) -> bool:
     """Whether an IP address belongs to the public internet, whatever form it hides in."""
     address = ipaddress.ip_address(text.partition("%")[0])
     embedded = _embedded(address)
-    return all(one.is_global and not one.is_multicast for one in (address, *embedded))
+    return _is_given_out(address) and all(one.is_global and not one.is_multicast for one in (address, *embedded))
+
+
+def _is_given_out(address: _Address) -> bool:
+    """Whether an address is of a kind that hosts of the internet have; of IPv4, all that is global is."""
+    if isinstance(address, ipaddress.IPv4Address) or address.ipv4_mapped is not None or address in _NAT64:
+        return True
+    return address in _UNICAST and not any(address in network for network in _DOCUMENTATION)
 
 
 def _embedded(address: _Address) -> list[_Address]:

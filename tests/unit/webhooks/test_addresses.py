@@ -9,7 +9,9 @@ from common.webhooks import check_webhook_url, is_public
 from tests.webhook_receiver import SECRET
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700::1111", "3ffe::1", "2002:808:808::", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
 
@@ -21,6 +23,10 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
         *("224.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fd00::1", "ff02::1"),
         # IPv4 in the clothes of IPv6: mapped, 6to4, NAT64, Teredo
         *("::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "2001:0:4136:e378:8000:63bf:f5ff:fffe"),
+        # and in clothes that Python does not know: local NAT64, compatible, translated
+        *("64:ff9b:1::a00:1", "::10.0.0.1", "::8.8.8.8", "::ffff:0:127.0.0.1"),
+        # Outside what is given out for the internet, or for books and tests alone
+        *("fec0::1", "5f00::1", "4000::1", "3fff::1", "3fff:fff::1", "2001:db8::1", "2001:2::1", "100::1"),
     ],
 )
 def test_an_address_of_our_side_is_not(address: str) -> None:
