@@ -31,6 +31,17 @@ def gettext(message: str, **values: object) -> str:
     return str(flask_babel.gettext(message, **values))
 
 
+def ngettext(one: str, several: str, count: int, **values: object) -> str:
+    """Translate a message that depends on a number."""
+    return str(flask_babel.ngettext(one, several, count, **values))
+
+
+def percent(share: float, pattern: str = "0") -> str:
+    """Write a share of one in percent as the reader's language does; the pattern is that of the number."""
+    # The pattern of percents that comes with French has a wide space before the sign.
+    return gettext("%(number)s%%", number=flask_babel.format_decimal(share * 100, pattern))
+
+
 def register_languages(app: Flask) -> None:
     """Translate the pages of an app and tell caches that they differ."""
     flask_babel.Babel(

@@ -11,7 +11,7 @@ from flask_babel import format_datetime, format_decimal, format_timedelta
 from common.jobs.batches import Batch, BatchState
 from common.jobs.record import JobStatus
 from web.batch_representation import BatchLinksDocument, batch_links
-from web.i18n import gettext
+from web.i18n import gettext, ngettext
 from web.pages.batch_filter import BatchFilter, Order, Show, count_labels, count_shows
 from web.pathology_texts import PathologyTexts
 
@@ -82,9 +82,16 @@ class BatchView:
         if self.cancelled:
             return gettext("Cancelled")
         if self.done:
-            return gettext("All %(total)s photos are analysed", total=format_decimal(self.batch.total))
-        return gettext(
+            return ngettext(
+                "The photo is analysed",
+                "All %(total)s photos are analysed",
+                self.batch.total,
+                total=format_decimal(self.batch.total),
+            )
+        return ngettext(
+            "%(ended)s of %(total)s photo analysed",
             "%(ended)s of %(total)s photos analysed",
+            self.batch.total,
             ended=format_decimal(self.batch.ended),
             total=format_decimal(self.batch.total),
         )

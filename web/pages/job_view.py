@@ -6,7 +6,7 @@ from typing import Final
 from flask_babel import format_datetime, format_decimal
 
 from common.jobs.record import Job, JobStatus, Outcome
-from web.i18n import gettext
+from web.i18n import gettext, percent
 from web.pathology_texts import PathologyText, PathologyTexts
 from web.representation import job_links
 from web.sentences import sentence
@@ -78,7 +78,7 @@ class JobView:
                 slug=prediction.label,
                 name=self.texts.get(prediction.label, self.language).name,
                 probability=prediction.probability,
-                percent=_percent(prediction.probability),
+                percent=percent(prediction.probability, "0.0"),
             )
             for prediction in self.job.predictions
         ]
@@ -141,11 +141,6 @@ class JobView:
         name = self.top.name if self.top else ""
         percent = self.bars[0].percent if self.bars else ""
         return gettext("%(name)s, %(percent)s", name=name, percent=percent)
-
-
-def _percent(probability: float) -> str:
-    # One decimal: the pattern of some languages rounds to whole percents.
-    return gettext("%(number)s%%", number=format_decimal(round(probability * 100, 1), "0.0"))
 
 
 def _duration(seconds: float) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask_babel import format_date, format_decimal, format_percent
+from flask_babel import format_date, format_decimal
 
 from common.manifest import Manifest
-from web.i18n import gettext
+from web.i18n import gettext, percent
 from web.pathology_texts import PathologyTexts
 
 # Pictures that training draws, in the order of the page.
@@ -175,4 +175,4 @@ def _number(value: float | None, pattern: str) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else str(format_percent(share))
+    return "" if share is None else percent(share)

@@ -165,3 +165,34 @@ def test_an_unknown_batch_is_not_found(client: FlaskClient) -> None:
         assert client.get(address).status_code == 404
     for address in ("/batches/x/cancel", "/batches/x/delete"):
         assert client.post(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "under_way", "ended"),
+    [
+        (1, "en", "0 of 1 photo analysed", "The photo is analysed"),
+        (2, "en", "0 of 2 photos analysed", "All 2 photos are analysed"),
+        (1, "fr", "Photo analysée\u00a0: 0 sur 1", "La photo est analysée"),
+        (2, "fr", "Photos analysées\u00a0: 0 sur 2", "Les 2 photos sont analysées"),
+    ],
+)
+def test_one_photograph_is_not_many(
+    client: FlaskClient,
+    worker: FakeWorker,
+    batch: str,
+    add: Callable[[int], None],
+    *,
+    count: int,
+    language: str,
+    under_way: str,
+    ended: str,
+) -> None:
+    client.set_cookie("language", language)
+    add(count)
+    assert under_way in read(client, f"/batches/{batch}")
+    worker.succeed(claim_all(worker), probabilities=sure("caries", 0.9))
+    page = read(client, f"/batches/{batch}")
+    assert ended in page
+    if language == "fr":
+        assert "90\u202f%" in page
+        assert not re.search("[ \u00a0]%", page)
