@@ -181,7 +181,8 @@ const finish = (id, { leftOut, taken, fault }) => {
   const more = panel.querySelector(".more");
   more.hidden = leftOut.length <= shown;
   more.textContent = more.dataset.text.replace("{count}", leftOut.length - shown);
-  panel.querySelector(".others").hidden = !taken;
+  // What becomes of the others after a fault, the batch tells.
+  panel.querySelector(".others").hidden = fault || !taken;
   panel.querySelector(".fault").hidden = !fault;
   const title = document.getElementById("left-out-title");
   if (fault) {
