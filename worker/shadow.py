@@ -6,7 +6,7 @@ from typing import Final
 
 from structlog import get_logger
 
-from common.errors import DentiqError
+from common.errors import DentiqError, StoredImageMissingError
 from common.jobs.record import Success
 from common.jobs.shadows import ShadowRegister
 from common.model_store import ModelStore, Shadow
@@ -68,6 +68,7 @@ class ShadowModel:
         now = time.monotonic()
         if shadow.version == self._refused_version and now < self._refused_at + _RETRY_SECONDS:
             return
+        # Kept only while it cannot be loaded: who ends a sound shadow and begins it again waits for nothing.
         self._refused_version, self._refused_at = shadow.version, now
         try:
             self._predictor = self._loaded(shadow.version)
@@ -75,6 +76,8 @@ class ShadowModel:
             log.error("shadow_refused", version=shadow.version, serves=serves, reason=error.log_reason)
         except Exception:  # no shadow is worth a version that serves
             log.exception("shadow_refused", version=shadow.version, serves=serves)
+        else:
+            self._refused_version = ""
 
     def run(self, served: Sequence[Success]) -> None:
         """Answer those jobs of a chunk that are in the share; whatever goes wrong is counted and logged, no more."""
@@ -86,6 +89,8 @@ class ShadowModel:
                 continue
             try:
                 self._answer(result, predictor)
+            except StoredImageMissingError:
+                log.info("shadow_passed_over", job_id=result.claim.job_id, reason="the job was erased meanwhile")
             except DentiqError as error:
                 self._metrics.shadow_failed(shadow.version)
                 log.warning(
