@@ -259,6 +259,17 @@ def test_a_gpu_worker_differs_in_what_a_gpu_needs_alone() -> None:
     assert ours == theirs
 
 
+def test_every_image_of_ours_is_built_by_one_service() -> None:
+    """Beat and Flower run the worker's image: a name that nobody builds is pulled from nowhere, or is an old build."""
+    for files in ([SERVICES], [SERVICES, GPU["services"]]):
+        services = {
+            name: {key: value for file in files for key, value in file.get(name, {}).items()} for name in SERVICES
+        }
+        built = [service["image"] for service in services.values() if "build" in service]
+        used = {service["image"] for service in services.values() if "COMPOSE_PROJECT_NAME" in service["image"]}
+        assert sorted(built) == sorted(used)
+
+
 def test_the_web_image_is_built_from_dependencies_without_a_network() -> None:
     stages = dict(re.findall(r"^FROM \S+ AS ([\w-]+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, flags=re.MULTILINE | re.DOTALL))
     assert "'.[web]'" in stages["web-dependencies"]
