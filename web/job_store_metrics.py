@@ -10,6 +10,7 @@ from common import metrics as table
 from common.errors import (
     DentiqError,
     ImageCorruptError,
+    ImageTooComplexError,
     ImageTruncatedError,
     InferenceError,
     JobError,
@@ -28,6 +29,7 @@ from common.queues import QueueName
 # What an accepted job can end with.
 _JOB_ENDS: Final[tuple[type[DentiqError], ...]] = (
     ImageCorruptError,
+    ImageTooComplexError,
     ImageTruncatedError,
     InferenceError,
     JobError,
