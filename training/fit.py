@@ -17,7 +17,7 @@ from training.outputs import compute
 from training.pixels import Loaded
 from training.plan import FitPlan
 from training.probe import fit_probe
-from training.progress import track
+from training.progress import console, track
 from training.stepper import Stepper
 from training.teacher import Lessons
 from training.weights import load_backbone_weights
@@ -51,12 +51,14 @@ class Pictures:
         train: Pictures to learn from.
         val: Pictures to watch it on; nothing is chosen by them.
         labels: Class slugs.
+        split_digest: Of the split that they are of.
         lessons: What a teacher says of the training pictures.
     """
 
     train: Loaded
     val: Loaded
     labels: tuple[str, ...]
+    split_digest: str
     lessons: Lessons | None = None
 
 
@@ -82,7 +84,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
     Args:
         pictures: What to learn from, and what to watch it on.
         plan: Every choice.
-        checkpoint: Where the state after each epoch is kept; a state of the same plan is gone on from.
+        checkpoint: Where the state after each epoch is kept; a state of the same plan and split is gone on from.
         on_epoch: Told after each epoch.
     """
     torch.manual_seed(plan.seed)
@@ -97,7 +99,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         target = pictures.lessons.beside(target, plan.teacher_share)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     stepper = Stepper(network, plan, device, taught=target.shape[1] - len(labels))
-    history = _resume(checkpoint, stepper, plan)
+    history = _resume(checkpoint, stepper, plan, split_digest=pictures.split_digest)
     val_inputs = stacked_inputs(val, plan.preprocessing)
     val_truth = np.array([labels.index(sample.label) for sample in val.samples])
     for epoch in range(len(history) + 1, plan.epochs + 1):
@@ -105,7 +107,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         rows = probabilities(predict_logits(stepper.averaged(), val_inputs, device), 1.0)
         score = macro_f1(val_truth, rows.argmax(axis=1), len(labels))
         history.append(EpochResult(epoch, loss, log_loss(rows, val_truth), score))
-        _keep(checkpoint, stepper, plan, history=history)
+        _keep(checkpoint, stepper, {"plan": repr(plan), "split": pictures.split_digest}, history=history)
         on_epoch(history[-1])
     return Fitted(stepper.averaged().cpu().eval(), history)
 
@@ -123,19 +125,23 @@ def _start_head(network: Network, train: Loaded, plan: FitPlan, labels: tuple[st
         network.head.bias.copy_(torch.from_numpy(bias))
 
 
-def _keep(path: Path, stepper: Stepper, plan: FitPlan, *, history: list[EpochResult]) -> None:
-    state = {"plan": repr(plan), "history": [astuple(result) for result in history], "stepper": stepper.state()}
+def _keep(path: Path, stepper: Stepper, source: dict[str, str], *, history: list[EpochResult]) -> None:
+    state = {**source, "history": [astuple(result) for result in history], "stepper": stepper.state()}
     part = path.with_suffix(".part")
     torch.save(state, part)
     part.replace(path)
 
 
-def _resume(path: Path, stepper: Stepper, plan: FitPlan) -> list[EpochResult]:
+def _resume(path: Path, stepper: Stepper, plan: FitPlan, *, split_digest: str) -> list[EpochResult]:
     if not path.is_file():
         return []
     # weights_only refuses pickled code.
     state = torch.load(path, weights_only=True)
     if state["plan"] != repr(plan):
+        return []
+    if state.get("split") != split_digest:
+        # It has learned from photographs that this split may test on.
+        console.print("[yellow]begun anew[/]: the interrupted fit is of another split")
         return []
     stepper.restore(state["stepper"])
     return [EpochResult(*row) for row in state["history"]]

@@ -1,6 +1,8 @@
 """The folder of one training run: what each step leaves for the next one, and by which it resumes."""
 
 import csv
+import hashlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +43,23 @@ class Run:
         return self.folder / "ingredients.json"
 
     def save_split(self, dataset: Dataset) -> None:
-        """Store which file belongs to which split."""
+        """Store which file belongs to which split; what was fitted on another split is forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "split.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            for sample in dataset.samples:
-                fields = (sample.file, sample.label, sample.group, sample.split, sample.kind)
-                writer.writerow((*fields, "|".join(sample.all_labels)))
-        self.save("dataset", {"root": str(dataset.root.resolve()), "labels": dataset.labels, "digest": dataset.digest})
+        rows, digest = _split_rows(dataset), dataset.digest
+        if self.split_digest != _digest(digest, rows):
+            # First of all: the old weights may have learned from what the new split tests on.
+            for path in (self.weights, self.checkpoint):
+                path.unlink(missing_ok=True)
+        self._write("split.csv", rows)
+        self.save("dataset", {"root": str(dataset.root.resolve()), "labels": dataset.labels, "digest": digest})
+
+    @property
+    def split_digest(self) -> str:
+        """sha256 over the data set and the split of each of its files; empty before the first split."""
+        stored = self.folder / "split.csv"
+        if not (stored.is_file() and (self.folder / "dataset.json").is_file()):
+            return ""
+        return _digest(self.load("dataset", step="split")["digest"], stored.read_text(encoding="utf-8"))
 
     def dataset(self) -> Dataset:
         """Read the data set as it was split.
@@ -96,7 +106,7 @@ class Run:
     def save(self, name: str, values: object) -> None:
         """Store plain values as `<name>.json`."""
         text = json.dumps(values, indent=2, sort_keys=True)
-        (self.folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        self._write(f"{name}.json", text + "\n")
 
     def load(self, name: str, *, step: str) -> dict[str, Any]:
         """Read plain values.
@@ -115,6 +125,26 @@ class Run:
             )
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return values
+
+    def _write(self, name: str, text: str) -> None:
+        # A kill leaves the file as it was, or as it is to be.
+        part = self.folder / f"{name}.part"
+        part.write_text(text, encoding="utf-8")
+        part.replace(self.folder / name)
+
+
+def _split_rows(dataset: Dataset) -> str:
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for sample in dataset.samples:
+        fields = (sample.file, sample.label, sample.group, sample.split, sample.kind)
+        writer.writerow((*fields, "|".join(sample.all_labels)))
+    return rows.getvalue()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _plan_of(values: dict[str, Any]) -> FitPlan:

@@ -64,7 +64,7 @@ def run_fit(run: Run, plan: FitPlan) -> None:
     val = load_pixels(dataset.root, dataset.of("val"), longest_edge=_VAL_EDGE)
     taught = None if plan.teacher == "none" else lessons(run, plan, dataset, train.samples)
     fitted = fit(
-        Pictures(train, val, dataset.labels, taught),
+        Pictures(train, val, dataset.labels, run.split_digest, taught),
         plan,
         checkpoint=run.checkpoint,
         on_epoch=print_epoch,
