@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from safetensors.torch import save_file
+from torch import Tensor
 
 from training.augment import Augmentation
 from training.dataset import Dataset, Sample
@@ -75,6 +77,12 @@ class Run:
             for row in rows
         )
         return Dataset(Path(values["root"]), samples, tuple(values["labels"]))
+
+    def save_weights(self, state: dict[str, Tensor]) -> None:
+        """Store the weights of a network, the last thing that a fit leaves: whole or not at all."""
+        part = self.weights.with_suffix(".part")
+        save_file(state, part)
+        part.replace(self.weights)
 
     def save_plan(self, plan: FitPlan) -> None:
         """Store the choices of the run."""

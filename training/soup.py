@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import click
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from training.run import Run
 
@@ -37,7 +37,7 @@ def average_runs(runs: list[Run], target: Run, *, input_size: int | None = None)
     target.save_plan(replace(plans[0], input_size=input_size or plans[0].input_size))
     ingredients = [(share / len(runs), plan) for run in runs for share, plan in run.ingredients()]
     target.save("ingredients", [{"share": share, "plan": plan.as_json()} for share, plan in ingredients])
-    save_file({name: _mean([state[name] for state in states]) for name in states[0]}, target.weights)
+    target.save_weights({name: _mean([state[name] for state in states]) for name in states[0]})
 
 
 def _mean(values: list[torch.Tensor]) -> torch.Tensor:

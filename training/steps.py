@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from safetensors.torch import save_file
 
 from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
@@ -70,8 +69,8 @@ def run_fit(run: Run, plan: FitPlan) -> None:
         on_epoch=print_epoch,
     )
     half = {name: v.half() if v.is_floating_point() else v for name, v in fitted.network.state_dict().items()}
-    save_file({name: value.contiguous() for name, value in half.items()}, run.weights)
     run.save("history", [vars(result) for result in fitted.history])
+    run.save_weights({name: value.contiguous() for name, value in half.items()})
     run.checkpoint.unlink(missing_ok=True)
     print_history(fitted.history)
 

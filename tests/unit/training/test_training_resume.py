@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from training import run as training_run
 from training import steps
 from training.cli import main
 from training.fit import EpochResult
@@ -76,3 +77,37 @@ def test_another_split_forgets_the_weights(run: Run, made_data: Path) -> None:
     assert run.weights.is_file()
     split(made_data, run, seed=2)
     assert not run.weights.exists()
+
+
+def test_a_fit_killed_before_its_history_is_stored_is_not_taken_for_done(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Run.save
+
+    def stop_at_history(self: Run, name: str, values: object) -> None:
+        if name == "history":
+            raise InterruptedByTestError
+        save(self, name, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", stop_at_history)
+        with pytest.raises(InterruptedByTestError):
+            fit(run)
+    assert not run.is_fitted_by(run.plan())
+    assert fit(run).output.count(": loss ") == 0
+    assert run.is_fitted_by(run.plan())
+
+
+def test_a_fit_killed_while_its_weights_are_written_leaves_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop_halfway(_: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise InterruptedByTestError
+
+    with monkeypatch.context() as patch:
+        for module in (steps, training_run):
+            patch.setattr(module, "save_file", stop_halfway, raising=False)
+        with pytest.raises(InterruptedByTestError):
+            fit(run)
+    assert not run.is_fitted_by(run.plan())
+    assert fit(run).exit_code == 0
+    assert run.is_fitted_by(run.plan())
