@@ -45,9 +45,13 @@ def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
         note: Of the card, below the figures: how often test was looked at, and what else a reader should know of them.
 
     Raises:
+        click.UsageError: Calibration or figures are of other weights.
         ExportMismatchError: ONNX and torch disagree on the test split.
     """
     plan, dataset = run.plan(), run.dataset()
+    # Told before the minutes of writing and checking.
+    for name, step in (("calibration", "calibrate"), ("metrics", "evaluate --test")):
+        run.load_measured(name, step=step)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".export-") as name:
         folder = Path(name) / version
@@ -120,8 +124,8 @@ def _agreement(run: Run, folder: Path, preprocessing: Preprocessing) -> dict[str
 
 def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreement: dict[str, float]) -> Manifest:
     plan, dataset = run.plan(), run.dataset()
-    metrics = run.load("metrics", step="evaluate --test")
-    calibration = run.load("calibration", step="calibrate")
+    calibration = run.load_measured("calibration", step="calibrate")
+    metrics = run.load_measured("metrics", step="evaluate --test")
     return Manifest(
         version=version,
         created_at=datetime.now(timezone.utc).replace(microsecond=0),

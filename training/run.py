@@ -12,11 +12,14 @@ import click
 from safetensors.torch import save_file
 from torch import Tensor
 
+from common.model_store import sha256_of
 from training.augment import Augmentation
 from training.dataset import Dataset, Sample
 from training.plan import FitPlan
 
 _COLUMNS = ("file", "label", "group", "split", "kind", "all_labels")
+
+_MEASURED_ON = "weights_sha256"
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,24 @@ class Run:
                 f"{self.folder} has no {path.name}: run `python -m training {step} --run {self.folder}` first."
             )
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return values
+
+    def save_measured(self, name: str, values: dict[str, Any]) -> None:
+        """Store values that hold for the present weights alone as `<name>.json`."""
+        self.save(name, {**values, _MEASURED_ON: sha256_of(self.weights)})
+
+    def load_measured(self, name: str, *, step: str) -> dict[str, Any]:
+        """Read values that were measured on the present weights.
+
+        Raises:
+            click.UsageError: The step that makes them has not run, or not since the weights changed.
+        """
+        values = self.load(name, step=step)
+        if values.pop(_MEASURED_ON, None) != sha256_of(self.weights):
+            raise click.UsageError(
+                f"{name}.json of {self.folder} is of other weights: run "
+                f"`python -m training {step} --run {self.folder}` again."
+            )
         return values
 
     def _write(self, name: str, text: str) -> None:

@@ -84,14 +84,14 @@ def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:
     score = fit_score(rule, split_outputs(run, "train"), len(labels))
     ood_rule = OodRule(kind=rule, threshold=threshold(score, val), file=save_score(score, run.folder))
     values = {"temperature": temperature, "abstain_threshold": abstain, "ood_rule": ood_rule.model_dump()}
-    run.save("calibration", values)
+    run.save_measured("calibration", values)
     console.print(f"temperature {temperature}, answers from probability {abstain} on")
     console.print(f"foreign from a {rule} score of {ood_rule.threshold:.4f} on")
 
 
 def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     """Measure the trained network on validation and, once a release, on test."""
-    calibration = run.load("calibration", step="calibrate")
+    calibration = run.load_measured("calibration", step="calibrate")
     thresholds = Thresholds(calibration["temperature"], calibration["abstain_threshold"])
     last = "test" if test else "val"
     found = split_figures(run, ("val", "test") if test else ("val",), thresholds)
@@ -102,7 +102,7 @@ def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     if test:
         found["leakage"] = _leakage(run)
     print_figures(found)
-    run.save("metrics" if test else "metrics-val", found)
+    run.save_measured("metrics" if test else "metrics-val", found)
     draw_all(run, last, thresholds)
 
 

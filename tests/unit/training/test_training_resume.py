@@ -111,3 +111,20 @@ def test_a_fit_killed_while_its_weights_are_written_leaves_none(run: Run, monkey
     assert not run.is_fitted_by(run.plan())
     assert fit(run).exit_code == 0
     assert run.is_fitted_by(run.plan())
+
+
+def test_figures_of_other_weights_are_not_exported(run: Run, tmp_path: Path) -> None:
+    places = ("--run", run.folder, "--store", tmp_path / "store", "--version", "mixed")
+    fit(run, "--epochs", 1)
+    for step in (("calibrate",), ("evaluate", "--test")):
+        assert invoke(*step, "--run", run.folder).exit_code == 0
+    fit(run, "--epochs", 1, "--seed", 5)
+    for command in (("export", *places), ("evaluate", "--run", run.folder)):
+        refused = invoke(*command)
+        assert refused.exit_code == 2
+        assert "training calibrate" in refused.output
+    assert invoke("calibrate", "--run", run.folder).exit_code == 0
+    refused = invoke("export", *places)
+    assert refused.exit_code == 2
+    assert "training evaluate --test" in refused.output
+    assert not (tmp_path / "store" / "mixed").exists()
