@@ -1,5 +1,6 @@
 """What a network answers on a split: computed once by the served path, then only read."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from common.model_store import sha256_of
 from training.dataset import Sample
 from training.inputs import served_inputs
 from training.plan import FitPlan
@@ -104,11 +106,29 @@ def folder_outputs(run: Run, folder: Path) -> dict[str, tuple[Floats, Floats]]:
 
 def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], bytes] | None) -> tuple[Floats, Floats]:
     stored = run.folder / f"outputs-{name}.npz"
-    if not stored.is_file() or stored.stat().st_mtime < run.weights.stat().st_mtime:
-        plan = run.plan()
+    plan = run.plan()
+    key = _key(run, plan, paths)
+    if not _holds(stored, key):
         network = trained_network(run, plan, len(run.dataset().labels))
         inputs = served_inputs(track(paths, name, len(paths)), plan.preprocessing, change)
         logits, features = compute(network, inputs)
-        np.savez(stored, logits=logits, features=features)
+        part = stored.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, key=key, logits=logits, features=features)
+        part.replace(stored)
     with np.load(stored, allow_pickle=False) as arrays:
         return arrays["logits"], arrays["features"]
+
+
+def _key(run: Run, plan: FitPlan, paths: list[Path]) -> str:
+    digest = hashlib.sha256(f"{sha256_of(run.weights)} {plan.preprocessing.digest}\n".encode())
+    for path in paths:
+        digest.update(f"{path}|{path.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _holds(stored: Path, key: str) -> bool:
+    if not stored.is_file():
+        return False
+    with np.load(stored, allow_pickle=False) as arrays:
+        return "key" in arrays and str(arrays["key"]) == key

@@ -1,0 +1,64 @@
+"""What is computed once and stored: used again for the same images alone, and never a half of it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training import outputs
+from training.dataset import Dataset
+from training.outputs import folder_outputs
+from training.plan import FitPlan
+from training.run import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    def rows(_: object, inputs: Iterable[Path]) -> tuple[outputs.Floats, outputs.Floats]:
+        sizes = np.array([[path.stat().st_size] for path in inputs], dtype=np.float32)
+        return sizes, sizes
+
+    # The network answers with the size of each file.
+    monkeypatch.setattr(outputs, "trained_network", lambda *_: None)
+    monkeypatch.setattr(outputs, "served_inputs", lambda paths, *_: list(paths))
+    monkeypatch.setattr(outputs, "compute", rows)
+    run = Run(tmp_path / "run")
+    run.save_split(Dataset(tmp_path, (), ("blue", "grass")))
+    run.save_plan(FitPlan())
+    run.weights.write_bytes(b"fitted")
+    return run
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    (tmp_path / "foreign" / "cats").mkdir(parents=True)
+    (tmp_path / "foreign" / "cats" / "0.jpg").write_bytes(b"1")
+    return tmp_path / "foreign"
+
+
+def sizes(run: Run, images: Path) -> list[float]:
+    return list(folder_outputs(run, images)["cats"][0][:, 0])
+
+
+def test_answers_are_stored_for_the_same_files_alone(run: Run, images: Path) -> None:
+    assert sizes(run, images) == [1]
+    (images / "cats" / "0.jpg").write_bytes(b"22")
+    assert sizes(run, images) == [2]
+    (images / "cats" / "1.jpg").write_bytes(b"333")
+    assert sizes(run, images) == [2, 3]
+
+
+def test_answers_killed_while_they_are_written_are_computed_again(
+    run: Run, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_halfway(file: object, **_: object) -> None:
+        if isinstance(file, Path):
+            file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", stop_halfway)
+        with pytest.raises(KeyboardInterrupt):
+            sizes(run, images)
+    assert sizes(run, images) == [1]
