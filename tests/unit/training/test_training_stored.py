@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import outputs
+from training import outputs, steps
 from training.dataset import Dataset
 from training.outputs import folder_outputs
 from training.plan import FitPlan
@@ -62,3 +62,16 @@ def test_answers_killed_while_they_are_written_are_computed_again(
         with pytest.raises(KeyboardInterrupt):
             sizes(run, images)
     assert sizes(run, images) == [1]
+
+
+def test_leakage_is_measured_again_for_another_split(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+
+    def measure(dataset: Dataset, _: FitPlan) -> dict[str, float]:
+        measured.append(len(dataset.labels))
+        return {"by_image": float(len(measured))}
+
+    monkeypatch.setattr(steps, "leakage", measure)
+    assert [steps.stored_leakage(run)["by_image"] for _ in range(2)] == [1, 1]
+    (run.folder / "split.csv").write_text("file,label,group,split,kind,all_labels\na,blue,,test,original,blue\n")
+    assert steps.stored_leakage(run)["by_image"] == 2
