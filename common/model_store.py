@@ -57,6 +57,11 @@ class ModelStore:
             path.parent.name for path in self.root.glob(f"*/{MANIFEST_NAME}") if _VERSION.fullmatch(path.parent.name)
         )
 
+    @staticmethod
+    def is_name(version: str) -> bool:
+        """Whether a version may be called so: such a name never leads out of the store."""
+        return _VERSION.fullmatch(version) is not None
+
     def current(self) -> str:
         """Name the version that serves.
 

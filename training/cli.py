@@ -16,7 +16,7 @@ from common.settings import Settings
 from training import steps
 from training.card import ONE_LOOK
 from training.compare import compare_versions
-from training.export import ExportMismatchError
+from training.export import ExportMismatchError, check_name
 from training.foreign import KINDS
 from training.plan import FitPlan
 from training.progress import console
@@ -255,6 +255,8 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
     """Do every step for the images below DATA: split, fit, calibrate, evaluate, export, promote."""
     run, store = Run(run_folder), ModelStore(store_folder)
     version, foreign, rule, recipe = (choices.pop(name) for name in ("version", "foreign", "rule", "recipe"))
+    if version is not None:
+        check_name(store, version)  # not after hours of training
     plan = FitPlan(**choices)
     plans = served_plans(plan, _given(choices)) if recipe == "served" else None
     steps.run_split(data, run, plan)

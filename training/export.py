@@ -6,6 +6,7 @@ import warnings
 from datetime import datetime, timezone
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 
@@ -35,6 +36,22 @@ class ExportMismatchError(Exception):
     """The exported network does not answer like the trained one."""
 
 
+def check_name(store: ModelStore, version: str) -> None:
+    """See that a version can be written under a name.
+
+    Raises:
+        click.UsageError: It is no name of a version, or one that the store holds: results name the version that made
+            them, and a version that serves must not go for a moment.
+    """
+    if not store.is_name(version):
+        raise click.UsageError(
+            f"{version!r} cannot name a version: use up to 64 small letters, digits, dots, dashes and underscores, and "
+            "begin with a letter or a digit."
+        )
+    if (store.root / version).exists():
+        raise click.UsageError(f"The model store holds {version!r} already: choose another name, or remove that one.")
+
+
 def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
     """Write a version into the store; nothing appears under its name before all of it is written and checked.
 
@@ -45,9 +62,10 @@ def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
         note: Of the card, below the figures: how often test was looked at, and what else a reader should know of them.
 
     Raises:
-        click.UsageError: Calibration or figures are of other weights.
+        click.UsageError: Calibration or figures are of other weights, or the name cannot be used: see `check_name`.
         ExportMismatchError: ONNX and torch disagree on the test split.
     """
+    check_name(store, version)
     plan, dataset = run.plan(), run.dataset()
     # Told before the minutes of writing and checking.
     for name, step in (("calibration", "calibrate"), ("metrics", "evaluate --test")):
@@ -64,10 +82,7 @@ def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
         (folder / CARD_FILE).write_text(card(manifest, run.ingredients(), note), encoding="utf-8")
         manifest.write(folder)
-        target = store.root / version
-        if target.exists():
-            shutil.rmtree(target)
-        folder.rename(target)
+        folder.rename(store.root / version)
     return manifest
 
 
