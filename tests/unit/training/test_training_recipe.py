@@ -105,9 +105,10 @@ def test_a_run_that_is_split_anew_forgets_what_it_was_fitted_on(tmp_path: Path) 
 
 
 def test_the_card_says_how_often_test_was_looked_at(made_data: Path, tmp_path: Path) -> None:
-    places = ["--run", str(tmp_path / "run"), "--store", str(tmp_path / "store"), "--version", "noted"]
-    fit = ["all", str(made_data), *places, *TINY, "--epochs", "1"]
-    for arguments in (fit, ["export", *places, "--note", "Test was looked at twice."]):
+    places = ["--run", str(tmp_path / "run"), "--store", str(tmp_path / "store"), "--version"]
+    fit = ["all", str(made_data), *places, "plain", *TINY, "--epochs", "1"]
+    again = ["export", *places, "noted", "--note", "Test was looked at twice."]
+    for version, arguments in (("plain", fit), ("noted", again)):
         assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
-        card = (tmp_path / "store" / "noted" / "card.md").read_text()
-        assert ("looked at once" in card, "looked at twice" in card) == (arguments is fit, arguments is not fit)
+        card = (tmp_path / "store" / version / "card.md").read_text()
+        assert ("looked at once" in card, "looked at twice" in card) == (arguments is fit, arguments is again)
