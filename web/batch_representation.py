@@ -13,8 +13,9 @@ from web.representation import API_PREFIX, DISCLAIMER, Instant
 
 _COLUMNS: Final = ("file", "job_id", "status", "outcome", "label", "probability", "model_version", "error_code")
 
-# A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV injection).
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV injection): the last four are the
+# full-width forms of = + - @, which some take for the same. Web and client hold the same list, as a test knows.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class BatchLinksDocument(BaseModel):
@@ -82,9 +83,10 @@ def csv_lines(portions: Iterable[Sequence[Job]], *, labels: Sequence[str]) -> It
     """Write results as CSV, a portion at a time.
 
     Args:
-        labels: Columns after the fixed ones, in this order; a job's probability of a label that it lacks is empty.
+        labels: Columns after the fixed ones, in this order; a job's probability of a label that it lacks is empty. The
+            last column is what a reader says that the photograph shows.
     """
-    yield _csv([[*_COLUMNS, *labels]])
+    yield _csv([[*_COLUMNS, *labels, "correction"]])
     for portion in portions:
         yield _csv([_row(job, labels) for job in portion])
 
@@ -102,11 +104,12 @@ def _row(job: Job, labels: Sequence[str]) -> list[str]:
         job.model_version or "",
         job.error.code if job.error else "",
         *(f"{probabilities[label]:.5f}" if label in probabilities else "" for label in labels),
+        job.corrected_label or "",
     ]
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:

@@ -12,8 +12,9 @@ from client.report import Submission
 
 COLUMNS: Final = ("file", "job_id", "status", "outcome", "label", "probability", "model_version", "error_code")
 
-# A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV injection).
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV injection): the last four are the
+# full-width forms of = + - @, which some take for the same. Web and client hold the same list, as a test knows.
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class Table(Protocol):
@@ -121,7 +122,7 @@ def _probabilities(job: Job, labels: Sequence[str]) -> list[str]:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _close(file: Any) -> None:
