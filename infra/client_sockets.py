@@ -27,10 +27,23 @@ def limit_silence(listeners: Iterable[socket.socket], *, seconds: float = SILENC
 # Connections, files of large bodies, connections to Redis. The usual 1,024 end a process that would open one more.
 _FILES: Final = 4096
 
+# Beside those of connections: logs, listeners, Redis, images and previews under way.
+_OWN_FILES: Final = 128
+
 
 def allow_files() -> None:
     """Let this process and its children open enough files, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    wanted = _within(hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def connections_with_files(wanted: int) -> int:
+    """Tell how many connections a process may hold, of two files each: `wanted`, or what the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(wanted, (_within(hard) - _OWN_FILES) // 2))
+
+
+def _within(hard: int) -> int:
+    return _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ConfigurationError
-from infra.client_sockets import allow_files, limit_silence
+from infra.client_sockets import allow_files, connections_with_files, limit_silence
 from infra.environment import settings_from
 from infra.exposure import refuse_open_web
 from infra.web_processes import forget, forget_one, note_ready
@@ -32,7 +32,7 @@ forwarded_allow_ips = ""
 # there.
 worker_class = "infra.patient_worker.PatientWorker"
 # Of one process. Each may take a second file, for a large body: see allow_files.
-worker_connections = 400
+worker_connections = connections_with_files(400)
 workers = _settings.web_processes
 threads = _settings.web_threads
 # An idle connection of a polling page stays open, above the longest pause between two polls.

@@ -5,6 +5,7 @@ the loop that waits for connections; one whose body is too long to hold is read 
 rate and a few at one time, and waits unread until then.
 """
 
+import errno
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -32,6 +33,11 @@ _SHORT_BYTES: Final = 1024 * 1024
 _FULL: Final = "The server holds as many bytes of requests as it may; send this one again later."
 _NO_PLACE: Final = "The server takes as many long requests as it can; send this one again later, or in smaller parts."
 
+# What the system says when nothing more may be opened, and how long no connection is taken then: they wait in the
+# listener's backlog meanwhile, and requests under way end and give files back.
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PAUSE_SECONDS: Final = 0.5
+
 # Share of the connections above which the oldest request that is not whole makes room for a new one.
 _CROWDED: Final = 0.75
 
@@ -52,6 +58,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._streams: set[TConn] = set()
         self._waiting: deque[tuple[TConn, Arrival]] = deque()
         self._looked_at = 0.0
+        self._accepts_from = 0.0
         self.held_bytes = 0
         self._departures = Departures(lambda: self.poller, self._departed)
         # Three quarters of the threads stay free for what is there already.
@@ -66,6 +73,21 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     def waiting(self) -> int:
         """Bodies that wait for a place among those."""
         return len(self._waiting)
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection; where no file is left for it, take none for a while. Gunicorn would end this process."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            self._accepts_from = time.monotonic() + _PAUSE_SECONDS
+            self.set_accept_enabled(enabled=False)
+            self.log.warning("No connection can be taken now: %s.", error.strerror)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Listen or not; gunicorn asks each time round, and hears no while files are short."""
+        super().set_accept_enabled(enabled and time.monotonic() >= self._accepts_from)
 
     def enqueue_req(self, conn: TConn) -> None:
         """Take a connection whose next request begins; every way to a thread leads through here."""
