@@ -132,6 +132,9 @@ WEBHOOKS: Final = Metric(
     labels=("state",),
 )
 WEBHOOKS_PENDING: Final = Metric("dentiq_webhooks_pending", "Webhooks that are to be sent, now or later.")
+WEBHOOKS_OVERDUE_SECONDS: Final = Metric(
+    "dentiq_webhooks_overdue_seconds", "Time for which the webhook that is due longest has been due."
+)
 
 # Web: read from the model store at each scrape
 MODEL_INFO: Final = Metric(

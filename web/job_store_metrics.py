@@ -84,6 +84,7 @@ class JobStoreMetrics(Collector):
         yield _gauge(table.JOBS_RUNNING, self._store.running())
         yield _gauge(table.JOBS_DELAYED, self._store.delayed())
         yield _gauge(table.WEBHOOKS_PENDING, self._deliveries.pending())
+        yield _gauge(table.WEBHOOKS_OVERDUE_SECONDS, self._deliveries.overdue_seconds())
 
     def _live_workers(self) -> Metric:
         family = GaugeMetricFamily(table.WORKERS.name, table.WORKERS.help, labels=table.WORKERS.labels)

@@ -1,6 +1,7 @@
 """Webhooks over HTTP: asked for, refused, defaulted, listed."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from common.redis_client import connect
 from common.settings import Settings
 from tests.fake_worker import FakeWorker
 from tests.unit.web.conftest import Api
+from tests.waiting import wait_until
 from tests.webhook_receiver import SECRET
 from web.app_factory import create_app
 
@@ -157,3 +159,27 @@ def test_another_receiver_is_another_request_under_the_same_key(client: FlaskCli
 def test_the_webhooks_of_what_there_is_not_are_not_found(client: FlaskClient, kind: str) -> None:
     answer = client.get(f"/api/v1/{kind}/nosuchthing/deliveries")
     assert answer.status_code == 404
+
+
+def test_metrics_tell_for_how_long_the_first_webhook_has_been_due_and_what_was_given_up(
+    client: FlaskClient, photo: bytes, worker: FakeWorker, deliveries: DeliveryStore
+) -> None:
+    def shown(series: str) -> float:
+        text = client.get("/metrics").get_data(as_text=True)
+        (found,) = re.findall(rf"^{re.escape(series)} (\S+)$", text, re.MULTILINE)
+        return float(found)
+
+    assert shown("dentiq_webhooks_overdue_seconds") == 0
+    for name in ("first.jpg", "second.jpg"):
+        client.post("/api/v1/jobs", data={"image": (io.BytesIO(photo), name), "webhook_url": URL})
+        worker.succeed(worker.claim())
+    wait_until(lambda: shown("dentiq_webhooks_overdue_seconds") > 0.3, 5, what="a webhook that nobody sends")
+    assert shown("dentiq_webhooks_overdue_seconds") < 20
+    # Neither one that is being sent now nor one that is tried again later is overdue.
+    for state, wait_seconds in ((DeliveryState.PENDING, 60), (DeliveryState.FAILED, 0)):
+        claim = deliveries.claim(lease_seconds=60)
+        assert claim is not None
+        deliveries.note(claim, state, Attempt("2026-11-23T05:00:00Z", 0.1, 500), wait_seconds=wait_seconds)
+    assert shown("dentiq_webhooks_pending") == 1
+    assert shown("dentiq_webhooks_overdue_seconds") == 0
+    assert shown('dentiq_webhook_attempts_total{state="failed"}') == 1
