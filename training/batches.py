@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -56,6 +58,40 @@ def draw(samples: list[Sample], count: int, generator: np.random.Generator) -> l
     return [chosen[index] for index in generator.permutation(len(chosen))]
 
 
+@dataclass(frozen=True)
+class EpochSize:
+    """How much one epoch is.
+
+    Attributes:
+        images: How many are drawn: as many of each label.
+        batch: Images a step; what is left over is not learned from.
+    """
+
+    images: int
+    batch: int
+
+    @property
+    def steps(self) -> int:
+        """Whole batches."""
+        return self.images // self.batch
+
+
+def epoch_size(samples: list[Sample], plan: FitPlan) -> EpochSize:
+    """Say how many images an epoch draws, and in how large batches: in one smaller batch where there are few.
+
+    Raises:
+        click.UsageError: The plan draws less than one image of each label.
+    """
+    labels = len({sample.label for sample in samples})
+    images = plan.epoch_images // labels * labels
+    if not images:
+        raise click.UsageError(
+            f"--epoch-images {plan.epoch_images} is less than one image of each of the {labels} labels: "
+            f"give at least {labels}, better some hundred."
+        )
+    return EpochSize(images, min(plan.batch_size, images))
+
+
 class _Augmented(Dataset[tuple[Tensor, Tensor]]):
     def __init__(
         self, loaded: Loaded, target: NDArray[np.float32], *, plan: FitPlan, draws: list[int], epoch: int
@@ -83,7 +119,8 @@ def epoch_batches(
     generator = np.random.default_rng((plan.seed, epoch))
     draws = draw(loaded.samples, plan.epoch_images, generator)
     dataset = _Augmented(loaded, target, plan=plan, draws=draws, epoch=epoch)
-    loader = DataLoader(dataset, plan.batch_size, num_workers=processes, drop_last=True)
+    batch = epoch_size(loaded.samples, plan).batch
+    loader = DataLoader(dataset, batch, num_workers=processes, drop_last=True)
     for inputs, wanted in loader:
         yield _mix(inputs, wanted, plan.mix, generator)
 

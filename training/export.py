@@ -14,6 +14,7 @@ from common.manifest import GoldenCase, Manifest, Preprocessing
 from common.model_store import ModelStore, sha256_of
 from training.card import CARD_FILE, card
 from training.dataset import Dataset
+from training.errors import ExportMismatchError
 from training.foreign import FOREIGN_FILE
 from training.inputs import served_inputs
 from training.outputs import compute, split_outputs, trained_network
@@ -30,10 +31,6 @@ from worker.inference.torch_runtime import WEIGHTS_FILE
 _OPSET = 17
 
 _GOLDEN_SEEDS = range(4)
-
-
-class ExportMismatchError(Exception):
-    """The exported network does not answer like the trained one."""
 
 
 def check_name(store: ModelStore, version: str) -> None:

@@ -1,5 +1,6 @@
 """The training loop: epochs, watched on validation, and going on where an interrupted run stopped."""
 
+import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from training.batches import draw, targets
+from training.batches import draw, epoch_size, targets
+from training.errors import FitDivergedError
 from training.inputs import stacked_inputs
 from training.measure import log_loss, macro_f1
 from training.outputs import compute
@@ -86,9 +88,14 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         plan: Every choice.
         checkpoint: Where the state after each epoch is kept; a state of the same plan and split is gone on from.
         on_epoch: Told after each epoch.
+
+    Raises:
+        click.UsageError: An epoch would draw no image of some label, or there are no such starting weights.
+        FitDivergedError: A loss was no finite number; the epochs before are kept.
     """
     torch.manual_seed(plan.seed)
     train, val, labels = pictures.train, pictures.val, pictures.labels
+    steps = epoch_size(train.samples, plan).steps
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build(plan.architecture, len(labels))
     load_backbone_weights(network.backbone, plan.architecture, plan.weights)
@@ -98,7 +105,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
     if pictures.lessons is not None:
         target = pictures.lessons.beside(target, plan.teacher_share)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    stepper = Stepper(network, plan, device, taught=target.shape[1] - len(labels))
+    stepper = Stepper(network, plan, device, steps=steps, taught=target.shape[1] - len(labels))
     history = _resume(checkpoint, stepper, plan, split_digest=pictures.split_digest)
     val_inputs = stacked_inputs(val, plan.preprocessing)
     val_truth = np.array([labels.index(sample.label) for sample in val.samples])
@@ -106,10 +113,19 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         loss = stepper.run_epoch(train, target, epoch)
         rows = probabilities(predict_logits(stepper.averaged(), val_inputs, device), 1.0)
         score = macro_f1(val_truth, rows.argmax(axis=1), len(labels))
-        history.append(EpochResult(epoch, loss, log_loss(rows, val_truth), score))
+        history.append(EpochResult(epoch, loss, _finite(log_loss(rows, val_truth), epoch), score))
         _keep(checkpoint, stepper, {"plan": repr(plan), "split": pictures.split_digest}, history=history)
         on_epoch(history[-1])
     return Fitted(stepper.averaged().cpu().eval(), history)
+
+
+def _finite(val_loss: float, epoch: int) -> float:
+    if not math.isfinite(val_loss):
+        raise FitDivergedError(
+            f"The validation loss of epoch {epoch} is {val_loss}: nothing is stored of this epoch. "
+            "Give a lower --head-rate or other starting --weights."
+        )
+    return val_loss
 
 
 def _start_head(network: Network, train: Loaded, plan: FitPlan, labels: tuple[str, ...]) -> None:

@@ -83,5 +83,5 @@ def reproduce_stored(job_id: str, settings: Settings) -> Reproduction:
         max_connections=settings.redis_max_connections,
     ) as client:
         job = JobStore(client).get(job_id)
-    data = Storage(settings.effective_storage_url, fsync=False).get(image_key(job_id))
+    data = Storage(settings.effective_storage_url, fsync=False, s3=settings.s3).get(image_key(job_id))
     return reproduce(job, data, ModelStore(settings.model_store_dir), limits=settings.image_limits)

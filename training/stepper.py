@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.batches import epoch_batches
+from training.errors import FitDivergedError
 from training.pixels import Loaded
 from training.plan import FitPlan
 from training.progress import track
@@ -24,13 +25,14 @@ class Stepper:
         network: Changed in place.
         plan: Rates, averaging, targets.
         device: Where the network is.
+        steps: How many an epoch has.
         taught: How many features of a teacher follow the labels in each target.
     """
 
-    def __init__(self, network: Network, plan: FitPlan, device: torch.device, *, taught: int = 0) -> None:
+    def __init__(self, network: Network, plan: FitPlan, device: torch.device, *, steps: int, taught: int = 0) -> None:
         self._network, self._plan, self._device = network, plan, device
         self._optimiser = torch.optim.AdamW(_rate_groups(network, plan), weight_decay=plan.weight_decay)
-        self._steps_an_epoch = plan.epoch_images // plan.batch_size
+        self._steps_an_epoch = steps
         self._average = copy.deepcopy(network)
         self._step = 0
         # Translates the student's features into the teacher's; thrown away after training.
@@ -64,7 +66,11 @@ class Stepper:
             self._translator.load_state_dict(state["translator"])
 
     def run_epoch(self, train: Loaded, target: NDArray[np.float32], epoch: int) -> float:
-        """Train one epoch and give its mean loss."""
+        """Train one epoch and give its mean loss.
+
+        Raises:
+            FitDivergedError: A loss was no finite number.
+        """
         self._network.train(self._plan.adapt_statistics)
         batches = epoch_batches(train, target, self._plan, epoch=epoch, processes=1)
         losses = [
@@ -82,13 +88,19 @@ class Stepper:
         if self._translator is not None:
             likeness = functional.cosine_similarity(self._translator(features), taught)
             loss = loss + self._plan.teacher_weight * (1 - likeness).mean()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise FitDivergedError(
+                f"The loss of step {self._step + 1} is {value}: nothing is stored of this epoch. "
+                f"Give a lower --head-rate (now {self._plan.head_rate}) or other starting --weights."
+            )
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         self._optimiser.step()
         self._step += 1
         self._update_average()
-        return float(loss.detach())
+        return value
 
     def _set_rates(self) -> None:
         total = self._steps_an_epoch * self._plan.epochs

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 import click
+import torch
+from torch import Tensor
 
 from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
@@ -68,9 +70,8 @@ def run_fit(run: Run, plan: FitPlan) -> None:
         checkpoint=run.checkpoint,
         on_epoch=print_epoch,
     )
-    half = {name: v.half() if v.is_floating_point() else v for name, v in fitted.network.state_dict().items()}
     run.save("history", [vars(result) for result in fitted.history])
-    run.save_weights({name: value.contiguous() for name, value in half.items()})
+    run.save_weights({name: _half(value).contiguous() for name, value in fitted.network.state_dict().items()})
     run.checkpoint.unlink(missing_ok=True)
     print_history(fitted.history)
 
@@ -126,9 +127,23 @@ def stored_leakage(run: Run) -> dict[str, float]:
     return found
 
 
+def _half(value: Tensor) -> Tensor:
+    half = value.half() if value.is_floating_point() else value
+    # The variance of an untamed layer may be more than float16 can say.
+    return half if bool(torch.isfinite(half).all()) else value
+
+
 def _learned_from(dataset: Dataset, plan: FitPlan) -> list[Sample]:
     train = dataset.of("train")
-    return [sample for sample in train if len(sample.all_labels) < 2] if plan.multi_label == "drop" else train
+    if plan.multi_label != "drop":
+        return train
+    kept = [sample for sample in train if len(sample.all_labels) < 2]
+    if missing := sorted({sample.label for sample in train} - {sample.label for sample in kept}):
+        raise click.UsageError(
+            f"--multi-label drop leaves no training photograph of {', '.join(missing)}: each is filed under another "
+            "label as well. Give --multi-label soft or own."
+        )
+    return kept
 
 
 def print_epoch(result: EpochResult) -> None:

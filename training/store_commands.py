@@ -1,0 +1,96 @@
+"""The commands of `python -m training` that work on the model store and on what it has answered."""
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from common.model_store import ModelStore
+from common.settings import Settings
+from training import steps
+from training.compare import compare_versions
+from training.options import data_argument, store_option
+from training.progress import console
+from training.reproduce import TOLERANCE, reproduce_stored
+from training.shadowing import stored_shadow_comparisons
+from training.tables import print_comparison, print_reproduction, print_shadow
+
+
+@click.command()
+@store_option
+@click.argument("version")
+def promote(store_folder: Path, version: str) -> None:
+    """Let VERSION serve, once it has passed its checks."""
+    steps.run_promote(ModelStore(store_folder), version)
+
+
+@click.command()
+@store_option
+def rollback(store_folder: Path) -> None:
+    """Let the version serve again that served before the current one."""
+    store = ModelStore(store_folder)
+    steps.run_promote(store, store.previous())
+
+
+@click.command()
+@data_argument
+@store_option
+@click.argument("first")
+@click.argument("second")
+@click.option("--split", "chosen", type=click.Choice(["val", "test"]), default="val", show_default=True)
+def compare(data: Path, store_folder: Path, first: str, second: str, chosen: str) -> None:
+    """Compare the versions FIRST and SECOND on the images of one split of DATA, as they are served."""
+    print_comparison(compare_versions(data, ModelStore(store_folder), (first, second), split=chosen))
+
+
+@click.command()
+@click.argument("job")
+def reproduce(job: str) -> None:
+    """Answer the image of JOB again with the version that answered it; exit status 1 if the answers differ."""
+    found = reproduce_stored(job, Settings.from_env())
+    print_reproduction(found)
+    if not found.agrees:
+        raise click.ClickException(f"the answers differ by {found.difference:.6f}, more than {TOLERANCE}")
+
+
+@click.command()
+@store_option
+@click.argument("version", required=False)
+@click.option(
+    "--share", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, help="Of the jobs."
+)
+@click.option("--off", is_flag=True, help="Let no second version answer any more.")
+def shadow(store_folder: Path, version: str | None, share: float, off: bool) -> None:
+    """Let VERSION answer a share of the jobs unseen; without VERSION, print what came of it."""
+    store = ModelStore(store_folder)
+    if off:
+        store.end_shadow()
+        console.print("no version answers unseen any more")
+    elif version is not None:
+        steps.run_shadow(store, version, share)
+    else:
+        now = store.shadow()
+        console.print(
+            f"{now.version} answers {now.share:.0%} of the jobs unseen" if now else "no version answers unseen"
+        )
+        for found in stored_shadow_comparisons(Settings.from_env()):
+            print_shadow(found)
+
+
+@click.command("list")
+@store_option
+def list_versions(store_folder: Path) -> None:
+    """List the versions of the model store."""
+    store = ModelStore(store_folder)
+    serving = (store.root / "current").is_file() and store.current()
+    table = Table("", "version", "architecture", "labels", "test macro-F1, all", "originals")
+    for version in store.versions():
+        manifest = store.manifest(version)
+        test = manifest.metrics.get("test", {})
+        shown = (str(test.get(part, {}).get("macro_f1", "")) for part in ("all", "original"))
+        mark = "*" if version == serving else ""
+        table.add_row(mark, version, manifest.architecture, str(len(manifest.labels)), *shown)
+    console.print(table)
+
+
+STORE_COMMANDS = (promote, rollback, compare, reproduce, shadow, list_versions)
