@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Item = TypeVar("Item")
@@ -16,3 +17,8 @@ def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         yield from progress.track(items, total=total, description=title)
+
+
+def warn(head: str, text: str) -> None:
+    """Print what a reader must not miss, on one line; brackets in the names of files are no markup."""
+    console.print(f"[yellow]{escape(head)}[/] {escape(text)}", soft_wrap=True)

@@ -11,21 +11,22 @@ from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
 from training.calibrate import abstain_threshold, fit_temperature
 from training.card import ONE_LOOK
-from training.dataset import Dataset, Sample, read_dataset
+from training.dataset import Dataset, Sample, survey, with_labels
 from training.evaluate import Thresholds
 from training.export import export
 from training.fit import EpochResult, Pictures, fit
 from training.foreign import fit_score, save_score, threshold
 from training.grouping import describe_groups, group_duplicates
+from training.index import first_few
 from training.leakage import leakage
 from training.outputs import split_outputs
 from training.pixels import load_pixels, readable
 from training.plan import FitPlan
 from training.plots import draw_all
-from training.progress import console
+from training.progress import console, warn
 from training.report import foreign_figures, shortcut_figures, split_figures
 from training.run import Run
-from training.split import assign_splits
+from training.split import assign_splits, require_usable
 from training.start import starting_features
 from training.tables import print_figures, print_history, print_split
 from training.teacher import lessons
@@ -41,15 +42,31 @@ _VAL_EDGE = 512
 
 def run_split(data: Path, run: Run, plan: FitPlan) -> Dataset:
     """Assign every readable image to a split, by group; find the groups where the index names none."""
-    dataset, broken = readable(read_dataset(data))
-    _print_broken(broken)
+    dataset = _usable_images(data)
     unnamed = sum(not sample.group for sample in dataset.samples)
     if unnamed:
         dataset = group_duplicates(dataset, starting_features(dataset, plan))
         console.print(f"{unnamed} images without a group: found {describe_groups(dataset)}")
+    wanted = {sample.file: sample.split for sample in dataset.samples if sample.split}
     dataset = assign_splits(dataset, seed=plan.seed)
+    if moved := [sample for sample in dataset.samples if wanted.get(sample.file, sample.split) != sample.split]:
+        names = first_few(f"{sample.file} to {sample.split}" for sample in moved)
+        warn("moved", f"{len(moved)} images lie beside near-identical ones of another split of the index: {names}")
+    for remark in require_usable(dataset):
+        warn("note", remark)
     run.save_split(dataset)
     print_split(dataset)
+    return dataset
+
+
+def _usable_images(data: Path) -> Dataset:
+    named, remarks = survey(data)
+    dataset, broken = readable(named)
+    for remark in [*remarks, *(f"{file}: {reason}" for file, reason in broken)]:
+        warn("left out", remark)
+    dataset = with_labels(dataset)
+    if gone := [label for label in named.labels if label not in dataset.labels]:
+        warn("left out", f"{', '.join(gone)}: no image of it can be read")
     return dataset
 
 
@@ -152,11 +169,6 @@ def print_epoch(result: EpochResult) -> None:
         f"epoch {result.epoch}: loss {result.loss:.3f}, validation loss {result.val_loss:.3f}, "
         f"validation macro-F1 {result.val_macro_f1:.3f}"
     )
-
-
-def _print_broken(broken: list[tuple[str, str]]) -> None:
-    for file, reason in broken:
-        console.print(f"[yellow]left out[/] {file}: {reason}")
 
 
 def run_promote(store: ModelStore, version: str) -> None:
