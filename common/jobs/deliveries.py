@@ -17,6 +17,9 @@ from common.redis_client import redis_errors_translated
 # Of a batch that ended many times over, the latest webhooks are listed.
 _LISTED: Final = 100
 
+# A script of this many takes Redis about a millisecond.
+_ADOPTED_TOGETHER: Final = 500
+
 
 class Subject(str, Enum):
     """What a webhook tells of."""
@@ -104,18 +107,35 @@ class DeliveryStore:
         self._redis = client
         self._scripts = Scripts(client)
 
-    def claim(self, *, lease_seconds: float, busy: Collection[str] = ()) -> DeliveryClaim | None:
+    def claim(
+        self, *, lease_seconds: float, receivers: Collection[str] = (), among: bool = False
+    ) -> DeliveryClaim | None:
         """Lease the webhook that has been due longest; None when none is due.
 
         Args:
-            busy: Receivers whose webhooks are passed over.
+            receivers: Whose webhooks are passed over or, with `among`, alone are looked at.
+            among: Which of the two.
         """
+        lease, choice = round(lease_seconds * codec.MICROSECONDS), "among" if among else "but"
         with redis_errors_translated():
-            row = self._scripts.call("claim_delivery", round(lease_seconds * codec.MICROSECONDS), *busy)
+            row = self._scripts.call("claim_delivery", lease, choice, *receivers)
         if not row:
             return None
         delivery_id, receiver, kind, subject, url, detail, created, attempt = row
         return DeliveryClaim(delivery_id, receiver, url, _event(kind, subject, detail, created), int(attempt))
+
+    def adopt(self) -> tuple[int, int]:
+        """Take over what an older release left pending; tell how many webhooks were queued anew, and how many dropped.
+
+        A webhook in no receiver's queue is never claimed, and would count as pending for good.
+        """
+        queued = dropped = 0
+        with redis_errors_translated():
+            ids = [delivery_id for delivery_id, _ in self._redis.zscan_iter(keys.WEBHOOKS, count=_ADOPTED_TOGETHER)]
+            for first in range(0, len(ids), _ADOPTED_TOGETHER):
+                row = self._scripts.call("adopt_deliveries", *ids[first : first + _ADOPTED_TOGETHER])
+                queued, dropped = queued + int(row[0]), dropped + int(row[1])
+        return queued, dropped
 
     def note(self, claim: DeliveryClaim, state: DeliveryState, attempt: Attempt, *, wait_seconds: float = 0) -> bool:
         """Note what came of an attempt; False when another one has begun since.

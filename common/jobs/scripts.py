@@ -23,6 +23,7 @@ NAMES = (
     "create_batch",
     "close_batch",
     "sweep_batch",
+    "adopt_deliveries",
     "claim_delivery",
     "note_delivery",
 )

@@ -2,7 +2,6 @@
 
 import random
 import threading
-from collections import Counter
 from http import HTTPStatus
 from typing import Final
 
@@ -11,13 +10,10 @@ from structlog import get_logger
 from common.errors import JobStoreUnavailableError, WebhookAddressError
 from common.jobs.deliveries import Attempt, DeliveryClaim, DeliveryState, DeliveryStore
 from common.settings import Settings
+from worker.webhooks.lanes import PLACES, Lanes
 from worker.webhooks.sending import Sender, give_up
 
 log = get_logger(__name__)
-
-# Requests under way at one time, and of these to one receiver: one that is slow or gone must not hold up the others.
-_SLOTS: Final = 16
-_SLOTS_OF_ONE: Final = 4
 
 # A look costs Redis one script; a webhook leaves this much after the end that it tells of, at most.
 _LOOK_SECONDS: Final = 0.5
@@ -43,9 +39,9 @@ class Deliverer:
         self._max_attempts = settings.webhook_max_attempts
         self._backoff_seconds = settings.webhook_backoff_seconds
         self._lease_seconds = settings.webhook_timeout_seconds + _LEASE_MARGIN_SECONDS
-        self._slots = threading.Semaphore(_SLOTS)
-        self._lock = threading.Lock()
-        self._busy: Counter[str] = Counter()
+        self._slots = threading.Semaphore(PLACES)
+        self._lanes = Lanes()
+        self._adopted = False
         self._stopped = threading.Event()
         # Set whenever a request has ended: its receiver may be given the next one at once.
         self._ended = threading.Event()
@@ -75,7 +71,9 @@ class Deliverer:
     def _claim_and_send(self) -> bool:
         """Claim one webhook for a thread of its own, which gives the slot back; False where none may be sent now."""
         try:
-            claim = self._store.claim(lease_seconds=self._lease_seconds, busy=self._busy_receivers())
+            self._adopt_once()
+            choice = self._lanes.choice()
+            claim = self._store.claim(lease_seconds=self._lease_seconds, receivers=choice.receivers, among=choice.among)
             if claim is None:
                 return False
             self._begin(claim)
@@ -87,29 +85,28 @@ class Deliverer:
             return False
         return True
 
-    def _busy_receivers(self) -> list[str]:
-        """Name the receivers that may be given no more requests now; only this loop adds any."""
-        with self._lock:
-            return [receiver for receiver, requests in self._busy.items() if requests >= _SLOTS_OF_ONE]
+    def _adopt_once(self) -> None:
+        if self._adopted:
+            return
+        queued, dropped = self._store.adopt()
+        self._adopted = True
+        if queued or dropped:
+            log.info("webhooks_adopted", queued=queued, dropped=dropped)
 
     def _begin(self, claim: DeliveryClaim) -> None:
-        with self._lock:
-            self._busy[claim.receiver] += 1
+        self._lanes.begin(claim.receiver)
         try:
             threading.Thread(target=self._deliver, args=(claim,), name="webhook", daemon=True).start()
         except RuntimeError:  # no more threads
-            self._leave(claim)
+            self._lanes.end(claim.receiver, seconds=None)
             raise
 
-    def _leave(self, claim: DeliveryClaim) -> None:
-        with self._lock:
-            self._busy[claim.receiver] -= 1
-            self._busy += Counter()  # drops receivers without a request
-
     def _deliver(self, claim: DeliveryClaim) -> None:
+        answered_within: float | None = None
         try:
             # One that took its sender down each time has more attempts than were ever noted.
             attempt = self._sender.send(claim) if claim.attempt <= self._max_attempts else give_up()
+            answered_within = attempt.seconds if attempt.status_code is not None else None
             state = self._judge(claim, attempt)
             self._store.note(claim, state, attempt, wait_seconds=self._wait_seconds(claim.attempt))
             log.info(
@@ -126,7 +123,7 @@ class Deliverer:
         except Exception:
             log.exception("webhook_unnoted", delivery=claim.id)
         finally:
-            self._leave(claim)
+            self._lanes.end(claim.receiver, seconds=answered_within)
             self._slots.release()
             self._ended.set()
 

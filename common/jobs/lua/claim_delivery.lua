@@ -2,18 +2,29 @@
 -- whose job or batch was erased meanwhile.
 -- The attempt counts from here on, so that a webhook that takes its sender down is not tried for ever. Should the answer
 -- be lost, the lease ends and the next attempt follows.
--- ARGV: lease in microseconds, receivers to pass over. Returns id, receiver, kind, subject, url, detail, created, attempt;
--- nothing when none is due.
+-- ARGV: lease in microseconds, 'but' or 'among', receivers to pass over or alone to look at. Returns id, receiver, kind,
+-- subject, url, detail, created, attempt; nothing when none is due.
 
-local busy = {}
-for place = 2, #ARGV do busy[ARGV[place]] = true end
+local named = {}
+for place = 3, #ARGV do named[ARGV[place]] = true end
 
--- A receiver stands here once, however much is due to it: one look past the busy ones finds the next.
-local function next_receiver()
+-- A receiver stands here once, however much is due to it: one look past those that are passed over finds the next.
+local function next_but_named()
     for _, receiver in ipairs(redis.call('ZRANGEBYSCORE', RECEIVERS, '-inf', integer(NOW), 'LIMIT', 0, #ARGV)) do
-        if not busy[receiver] then return receiver end
+        if not named[receiver] then return receiver end
     end
 end
+
+local function next_among_named()
+    local first, earliest
+    for place = 3, #ARGV do
+        local due = tonumber(redis.call('ZSCORE', RECEIVERS, ARGV[place]) or NOW + 1)
+        if due <= NOW and due < (earliest or NOW + 1) then first, earliest = ARGV[place], due end
+    end
+    return first
+end
+
+local next_receiver = ARGV[2] == 'among' and next_among_named or next_but_named
 
 for _ = 1, 100 do
     local receiver = next_receiver()

@@ -1,5 +1,6 @@
 """A job store whose jobs end at a word, a receiver, and somebody who sends what is due."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
+from tests.waiting import wait_until
 from tests.webhook_receiver import SECRET, Receiver, receiving
 from worker.webhooks.deliverer import Deliverer
 from worker.webhooks.sending import Sender
@@ -60,6 +62,8 @@ class Desk:
 def desk(redis_url: str) -> Iterator[Desk]:
     with connect(redis_url, timeout_seconds=2, max_connections=16) as client:
         yield Desk(client)
+        # A client does not close a pool that it was given, and the garbage collector tells of its sockets.
+        client.connection_pool.disconnect()
 
 
 @pytest.fixture
@@ -83,3 +87,5 @@ def deliver(desk: Desk) -> Iterator[Callable[..., Deliverer]]:
     yield start
     for one in made:
         one.stop()
+    # They note what came of it after the receiver has its message, and the store is closed next.
+    wait_until(lambda: not any(thread.name == "webhook" for thread in threading.enumerate()), 25, what="the last note")
