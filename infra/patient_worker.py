@@ -6,6 +6,7 @@ rate and a few at one time, and waits unread until then.
 """
 
 import errno
+import secrets
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from common.errors import UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
 from infra.departures import Departures
+from infra.long_heads import ENDLESS, long_head
 from infra.received import Received, SoundBody
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
@@ -42,7 +44,10 @@ _PAUSE_SECONDS: Final = 0.5
 _CROWDED: Final = 0.75
 
 _LEAVE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_ENDLESS_HEAD: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+# A worker that stops waits so long for the first byte on connections that it has taken: their requests are on the way,
+# and a peer that is cut off before its answer cannot know whether it was heard.
+_LINGER_SECONDS: Final = 2.0
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -115,6 +120,17 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             req.body.collected_seconds = conn.parser.unreader.collected_seconds
         return super().handle_request(req, conn)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer a request that cannot be read; one with too long a head as a problem, which programs expect."""
+        refused = long_head(exc)
+        if refused is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        request_id = secrets.token_hex(8)
+        self.log.warning("Request %s of %s is refused: %s", request_id, addr[0] if addr else "", exc)
+        with suppress(OSError):
+            client.sendall(refused.answer(request_id))
+
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """Go on with the connection, and with a long body that waited for this one."""
         if conn.parser is not None and isinstance(conn.parser.unreader, Received):
@@ -140,8 +156,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             return
         self._looked_at = now
         for conn, arrival in list(self._arriving.items()):
-            idle_at_the_end = not self.alive and not arrival.received
-            if idle_at_the_end or arrival.overdue(now):
+            silent = not arrival.received and now >= arrival.began + _LINGER_SECONDS
+            if (silent and not self.alive) or arrival.overdue(now):
                 self._give_up(conn, arrival)
         while self._waiting and now > self._waiting[0][1].began + self.patience.grace_seconds:
             conn, arrival = self._waiting.popleft()
@@ -157,7 +173,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         elif arrival.stage is Stage.STREAMED:
             self._stream(conn, arrival)
         elif arrival.stage is Stage.ENDLESS:
-            self._refuse(conn, arrival, _ENDLESS_HEAD)
+            self._refuse(conn, arrival, ENDLESS.answer(secrets.token_hex(8)))
         elif arrival.expects_leave:
             arrival.expects_leave = False
             with suppress(OSError):

@@ -14,6 +14,7 @@ import pytest
 from tests.fixtures.redis import RedisServer
 from tests.waiting import wait_until
 from tests.web_server import IMPATIENT_SECONDS, WebServer, web_settings
+from web.problems import Problem
 
 THREADS = 4
 MakeImage = Callable[..., bytes]
@@ -160,10 +161,10 @@ WRONG = {
     "chunks that are none": (head(3).replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"zz\r\n", b"400"),
     "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400"),
     "a header line without a colon": (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"400"),
-    "a huge request line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"4"),
-    "a huge header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"4"),
+    "a huge request line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+    "a huge header": (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"431"),
     "a head without an end": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: a\r\n" * 50_000, b"431"),
-    "ten thousand headers": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 9_000 + b"\r\n", b"4"),
+    "ten thousand headers": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 9_000 + b"\r\n", b"431"),
 }
 
 
@@ -171,6 +172,14 @@ WRONG = {
 def test_a_request_that_is_wrong_is_refused(web: WebServer, sent: bytes, status: bytes) -> None:
     answer = exchange(web, sent)
     assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
+
+
+@pytest.mark.parametrize("wrong", ["a huge request line", "a huge header", "a head without an end"])
+def test_a_head_that_is_too_long_is_told_as_any_problem(web: WebServer, wrong: str) -> None:
+    sent, status = WRONG[wrong]
+    head, _, body = exchange(web, sent).partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert Problem.model_validate_json(body, extra="forbid").status == int(status)
 
 
 def test_more_body_than_declared_is_another_request_and_a_wrong_one(web: WebServer, make_image: MakeImage) -> None:

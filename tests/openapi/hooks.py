@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fixtures.images import encode_image
 
-# Gunicorn answers a longer request line by itself, with 414, before dentiq sees it.
+# A longer request line is refused before anything else of it is looked at.
 _LONGEST_TARGET = 4000
 
 

@@ -1,6 +1,6 @@
 """The description of the API: the OpenAPI document and a page that shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +26,9 @@ _SCHEMES = {
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A browser signed in at /sign-in."},
 }
 
+# The web server gives these itself, whatever is asked for.
+_LONG_HEADS = (414, 431)
+
 _OPEN_OPERATIONS = frozenset(endpoint.partition(".")[2] for endpoint in OPEN_ENDPOINTS)
 
 
@@ -37,6 +40,7 @@ def document() -> Response:
     described = app.api_doc
     for operation in _operations(described):
         _mend(operation)
+        _describe(operation, _LONG_HEADS)
     # flask-openapi3 writes null for what there is none of, which the specification allows nowhere.
     described["components"] = {name: parts for name, parts in described["components"].items() if parts is not None}
     guard = services().guard
@@ -67,6 +71,10 @@ def _describe_refusals(operation: dict[str, Any], *, keys_required: bool) -> Non
         is_open = operation["operationId"] in _OPEN_OPERATIONS
         operation["security"] = [] if is_open else [{name: []} for name in _SCHEMES]
         statuses += [] if is_open else [401, 403, 503]
+    _describe(operation, statuses)
+
+
+def _describe(operation: dict[str, Any], statuses: Iterable[int]) -> None:
     for status, answer in problems(*statuses).items():
         assert isinstance(answer, dict)  # noqa: S101  problems makes nothing else; this tells the type checker
         operation["responses"].setdefault(str(status), {"description": HTTPStatus(int(status)).phrase, **answer})

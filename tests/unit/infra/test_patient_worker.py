@@ -126,3 +126,19 @@ def test_the_time_of_a_stream_begins_when_it_has_a_place() -> None:
     arrival.begin_anew(29.0)
     assert not arrival.overdue(58.0)
     assert arrival.overdue(60.0)
+
+
+def test_a_worker_that_stops_waits_for_the_request_on_a_connection_that_it_has_taken(
+    worker: BusyWorker, send: Send
+) -> None:
+    connection = send(b"")
+    wait_until(lambda: worker.nr_conns == 1, 10, what="the connection taken")
+    worker.alive = False
+    worker.go_on.set()
+    # Once round its loop for each: whom it cuts off when it stops is cut off by then.
+    for _ in range(2):
+        round_done = Event()
+        worker.method_queue.defer(round_done.set)
+        assert round_done.wait(10)
+    connection.sendall(post(1000))
+    assert status(connection) == 200
