@@ -43,9 +43,9 @@ def redis_configuration(*, port: int, folder: Path) -> str:
         f'dir "{folder}"',
         "daemonize no",
         'logfile ""',
-        # A killed process loses nothing, a power cut at most the last second.
+        # What was answered is on the disk: neither a kill nor a power cut loses an accepted job (docs/decisions/0011).
         "appendonly yes",
-        "appendfsync everysec",
+        "appendfsync always",
         # A full memory refuses new jobs instead of dropping accepted ones.
         "maxmemory-policy noeviction",
         # The append-only file is the one copy: snapshots beside it would cost a fork each.

@@ -120,15 +120,16 @@ class Platform:
             try:
                 stack.start()
                 self.send(stack, make(Path(name) / "warm-up", "photographs", WARM_UP_IMAGES), Path(name) / "w")
-                before = self._by_part(stack)
+                before = self.cpu_by_part(stack)
                 told = self.send(stack, folder, Path(name) / "t")
-                after = self._by_part(stack)
+                after = self.cpu_by_part(stack)
             finally:
                 stack.clean_up()
         parts = {part: after[part] - before[part] for part in after} | {"client": told["client_cpu_seconds"]}
         return Turn(int(told["images"]), told["seconds"], sum(parts.values()), parts)
 
-    def _by_part(self, stack: LocalStack) -> dict[str, float]:
+    def cpu_by_part(self, stack: LocalStack) -> dict[str, float]:
+        """Processor time of each part so far."""
         found = {}
         for part in PARTS:
             with suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ from infra.local.redis_server import find_redis_server, redis_configuration
 
 def test_the_configuration_keeps_every_accepted_job() -> None:
     lines = redis_configuration(port=7000, folder=Path("/data/redis")).splitlines()
-    assert {"appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"} <= set(lines)
+    assert {"appendonly yes", "appendfsync always", "maxmemory-policy noeviction"} <= set(lines)
 
 
 def test_it_listens_on_loopback_alone() -> None:
