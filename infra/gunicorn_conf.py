@@ -9,7 +9,7 @@ from common.errors import ConfigurationError
 from infra.client_sockets import allow_files, connections_with_files, limit_silence
 from infra.environment import settings_from
 from infra.exposure import refuse_open_web
-from infra.web_processes import forget, forget_one, note_ready
+from infra.web_processes import forget, forget_one, has_no_successor, note_ready
 
 _settings = settings_from(os.environ)
 try:
@@ -78,3 +78,9 @@ def worker_exit(server: Any, worker: Any) -> None:
     """Answer no more."""
     del server
     forget_one(_settings.data_dir, worker.pid)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Want one process less where the one that has ended was one too many."""
+    if has_no_successor(_settings.data_dir, worker.pid):
+        server.num_workers = max(1, server.num_workers - 1)

@@ -1,5 +1,6 @@
-"""Which processes of web answer: each says so once it has loaded the application."""
+"""Which processes of web answer, for each says so once it has loaded the application; and which have no successor."""
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,12 +24,35 @@ def forget(data_dir: Path) -> None:
     """Forget all, those of an earlier life among them."""
     for pid in ready(data_dir):
         forget_one(data_dir, pid)
+    shutil.rmtree(_last(data_dir), ignore_errors=True)
 
 
 def forget_one(data_dir: Path, pid: int) -> None:
     """Forget a process that ends."""
     with suppress(OSError):
         (_folder(data_dir) / str(pid)).unlink(missing_ok=True)
+
+
+def expect_no_other(data_dir: Path, pid: int) -> None:
+    """Say that no process takes the place of this one when it ends.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    _last(data_dir).mkdir(parents=True, exist_ok=True)
+    (_last(data_dir) / str(pid)).touch()
+
+
+def has_no_successor(data_dir: Path, pid: int) -> bool:
+    """Whether that was said of a process that has ended; asked once."""
+    with suppress(OSError):
+        (_last(data_dir) / str(pid)).unlink()
+        return True
+    return False
+
+
+def _last(data_dir: Path) -> Path:
+    return data_dir / "run" / "web-last"
 
 
 def _folder(data_dir: Path) -> Path:

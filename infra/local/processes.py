@@ -66,6 +66,15 @@ def start_of(pid: int) -> str:
     return "" if state in "ZX" else started_in_ticks
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """Read the variables that a process of ours was started with; none where the system does not tell (Linux does)."""
+    lines: list[bytes] = []
+    with suppress(OSError):
+        lines = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    pairs = (os.fsdecode(line).partition("=") for line in lines if b"=" in line)
+    return {name: value for name, _, value in pairs}
+
+
 def _start_by_ps(pid: int) -> str:
     answer = subprocess.run(  # noqa: S603  a number is its only variable argument
         ["ps", "-o", "lstart=", "-p", str(pid)],  # noqa: S607  the system's own ps, wherever it lies
