@@ -59,15 +59,20 @@ def run(environ: Mapping[str, str], *, folder: Path) -> int:
     refuse_open_web(settings)
     stack = plan_stack(settings, working_folder=folder)
     with exclusive(stack.data_dir):
-        left_over = clear_leftovers(stack.data_dir)
-        if left_over:
-            click.echo(f"Stopped {left_over} process(es) that an earlier run had left.")
+        _clear(stack.data_dir)
         stack = _without_taken_observers(stack)
         check_ports(stack.parts)
         lay_out(stack)
         if not stack.has("exporter"):
             click.echo("Without celery-exporter: its environment .venv-exporter is missing.")
         return _supervise(stack, variables)
+
+
+def _clear(data_dir: Path) -> None:
+    """Stop what an earlier run left, and say so."""
+    left_over = clear_leftovers(data_dir)
+    if left_over:
+        click.echo(f"Stopped {left_over} process(es) that an earlier run had left.")
 
 
 def _without_taken_observers(stack: Stack) -> Stack:
@@ -141,7 +146,7 @@ def stop(environ: Mapping[str, str], *, folder: Path) -> int:
     elif not find_leftovers(data_dir):
         click.echo(f"Nothing runs on the data folder {data_dir}.")
         return 0
-    clear_leftovers(data_dir)
+    _clear(data_dir)
     remaining = find_leftovers(data_dir)
     click.echo(f"Still running: {sorted(remaining)}" if remaining else "Stopped.")
     return 1 if remaining else 0

@@ -1,8 +1,11 @@
 """`make run` for real: ready, restarted, stopped, crashed and started again."""
 
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.processes import start_of
+from infra.local.processes import MARK_VARIABLE, read_record, start_of
 from tests.fixtures.stack import LocalStack
 from tests.waiting import wait_until
 
@@ -138,6 +141,56 @@ def test_a_killed_launcher_takes_everything_with_it(make_stack: MakeStack) -> No
     stack.process.kill()
     stack.process.wait()
     wait_until(lambda: not stack.processes(), 60, what="the end of every part")
+
+
+def halt_part(stack: LocalStack, name: str) -> int:
+    """Keep a part from hearing of its parent's death, as one does that hangs in the disk; returns its process."""
+    pid = stack.part_pid(name)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux finds orphans by their environment")
+def test_orphans_of_a_killed_supervisor_hold_up_no_later_run(make_stack: MakeStack, make_image: MakeImage) -> None:
+    stack = make_stack()
+    stack.start()
+    job_id = submit(stack, make_image(width=320, height=240))
+    orphan = halt_part(stack, "redis")
+    assert stack.process is not None
+    for pid in (stack.process.pid, supervisor_pid(stack)):
+        _kill(pid)
+    stack.process.wait()
+
+    stack.start()
+    assert re.search(r"^Stopped \d+ process\(es\) that an earlier run had left", stack.output, re.MULTILINE)
+    assert not start_of(orphan)
+    wait_until(lambda: job_status(stack, job_id) == "succeeded", 40, what="the earlier job's result")
+
+    halt_part(stack, "web")
+    _kill(supervisor_pid(stack))
+    assert stack.process.wait(timeout=60) == 1
+    assert "The supervisor died; stopping the rest." in stack.output
+    assert stack.processes() == set()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux finds orphans by their environment")
+def test_stop_ends_what_an_earlier_run_left(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    marked = {**os.environ, MARK_VARIABLE: str(stack.data_dir.resolve())}
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=marked) as orphan:
+        wait_until(lambda: orphan.pid in stack.processes(), what="the orphan")
+        stopped = stack.launch("stop")
+        assert orphan.wait(timeout=1) == -signal.SIGTERM
+    assert (stopped.returncode, stopped.stdout) == (
+        0,
+        "Stopped 1 process(es) that an earlier run had left.\nStopped.\n",
+    )
+
+
+def supervisor_pid(stack: LocalStack) -> int:
+    record = read_record(stack.data_dir / "run" / "supervisord.json")
+    assert record is not None
+    return record.pid
 
 
 def _kill(pid: int) -> None:
