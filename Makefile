@@ -70,10 +70,11 @@ test-compose: $(INSTALLED) ## Bring the platform up by Docker Compose, work, tak
 unit: $(INSTALLED) ## Run the fast tests alone (unit and contract)
 	$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_ARGS)
 
-lint: $(INSTALLED) ## Check style, format and the arrows between the packages
+lint: $(INSTALLED) ## Check style, format, the arrows between the packages, and what is known to be unsafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --recursive -c pyproject.toml common web worker client infra training
 
 fmt: $(INSTALLED) ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
