@@ -20,6 +20,7 @@ from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage, image_key
 from tests.faults import BUGGY_VERSION, DAMAGED_VERSION, OPPOSITE_VERSION
+from tests.tied import tied
 from tests.waiting import wait_until
 from tests.webhook_receiver import SECRET
 
@@ -57,7 +58,11 @@ class FaultBench:
     def _celery(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "celery", "-A", "tests.fault_worker:app", *arguments]
         process = subprocess.Popen(
-            command, env=os.environ | self._environment, stdout=self._log, stderr=self._log, start_new_session=True
+            tied(*command),
+            env=os.environ | self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
         )
         self._processes.append(process)
         return process
