@@ -6,11 +6,15 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from celery import signals
+
+import worker.process
 import worker.serving
 from common.errors import DentiqError, InferenceError, ModelInvalidError
 from common.jobs.record import Outcome
 from common.settings import Settings
-from tests.faults import BREAKING, BUGGY_VERSION, DAMAGED_VERSION, OPPOSITE_VERSION, POISON
+from tests.faults import BREAKING, BUGGY_VERSION, DAMAGED_VERSION, DRAIN_VARIABLE, HOLDING, OPPOSITE_VERSION, POISON
+from tests.waiting import wait_until
 from worker.celery_app import create_app
 from worker.inference.prediction import Prediction
 
@@ -19,11 +23,15 @@ LABELS = ("caries", "healthy")
 # Long enough that two chunks of 25 overlap on a busy machine and can be hit in their midst; no longer than that needs.
 _SECONDS_PER_IMAGE = 0.04
 
+_settings = Settings.from_env()
+_told_to_stop = _settings.data_dir / "told-to-stop"
+
 
 class FaultPredictor:
     """The first byte is the probability of caries in percent.
 
-    POISON takes the process down as a kernel does; after BREAKING no image is answered, as by a GPU after an error.
+    POISON takes the process down as a kernel does; after BREAKING no image is answered, as by a GPU after an error;
+    HOLDING is answered once the worker has been told to stop.
     """
 
     labels = LABELS
@@ -49,6 +57,8 @@ class FaultPredictor:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.version == BUGGY_VERSION:
             raise ZeroDivisionError
+        if image == HOLDING:
+            wait_until(_told_to_stop.exists, 60, what="the word that the worker stops")
         time.sleep(_SECONDS_PER_IMAGE)
         caries = 1 - image[0] / 100 if self.version == OPPOSITE_VERSION else image[0] / 100
         return Prediction((caries, 1 - caries), Outcome.ANSWERED, 0.0, _SECONDS_PER_IMAGE)
@@ -60,5 +70,13 @@ def _load(*_: Any, version: str, **__: Any) -> FaultPredictor:
     return FaultPredictor(version)
 
 
+def _note_the_stop(**_: Any) -> None:
+    _told_to_stop.touch()
+
+
 worker.serving.load_predictor = _load  # type: ignore[assignment]
-app = create_app(Settings.from_env())
+if DRAIN_VARIABLE in os.environ:
+    worker.process._DRAIN_SECONDS = float(os.environ[DRAIN_VARIABLE])  # type: ignore[misc]
+app = create_app(_settings)
+# After the application's own handler of the same signal, which is connected earlier.
+signals.worker_shutting_down.connect(_note_the_stop, weak=False)

@@ -3,6 +3,9 @@
 POISON = b"poison"
 BREAKING = b"breaking"
 
+# Takes until its worker has been told to stop.
+HOLDING = b"holding"
+
 # Its checksum is wrong, says the stand-in.
 DAMAGED_VERSION = "damaged"
 
@@ -11,3 +14,6 @@ BUGGY_VERSION = "buggy"
 
 # Takes caries for healthy and healthy for caries.
 OPPOSITE_VERSION = "opposite"
+
+# For how many seconds a worker of the stand-in works for one hint, in its environment.
+DRAIN_VARIABLE = "FAULT_WORKER_DRAIN_SECONDS"

@@ -28,9 +28,15 @@ _LEASE_SECONDS = 1.0
 
 
 class FaultBench:
-    """Redis, one worker of two pool processes, beat; and what a test does to them."""
+    """Redis, one worker of two pool processes, beat; and what a test does to them.
 
-    def __init__(self, redis_server: Any, folder: Path) -> None:
+    Args:
+        redis_server: A running one of the test's own.
+        folder: Of everything that they write.
+        variables: Of their environment, beside or in the place of the usual ones.
+    """
+
+    def __init__(self, redis_server: Any, folder: Path, **variables: str) -> None:
         self.redis_server = redis_server
         self._environment = {
             "DENTIQ_REDIS_URL": redis_server.url,
@@ -42,7 +48,7 @@ class FaultBench:
             "DENTIQ_BULK_CHUNK_SECONDS": "60",  # chunks of 25, however slow the images
             "DENTIQ_WEBHOOK_SECRET": SECRET,
             "DENTIQ_WEBHOOK_ALLOW_PRIVATE": "true",
-        }
+        } | variables
         settings = Settings.from_env(self._environment)
         self.models = _model_store(settings.model_store_dir)
         self.client = connect(settings.effective_job_store_url, timeout_seconds=2, max_connections=8)

@@ -1,5 +1,9 @@
 """A shadow version answers a share of the jobs of a real worker, unseen; its faults reach no result."""
 
+import signal
+
+import pytest
+
 from common.jobs import keys
 from common.jobs.record import JobStatus
 from common.jobs.shadows import label_pairs
@@ -65,11 +69,24 @@ def test_a_damaged_shadow_is_refused_and_another_takes_its_place(bench) -> None:
     wait_until(shadowed, 15, what="an answer of the other shadow")
 
 
-def test_a_shadow_that_is_promoted_or_ended_answers_no_more(bench) -> None:
-    bench.models.set_shadow(Shadow("fault-2", 1.0))
+@pytest.mark.parametrize("end", ["promoted", "ended"])
+def test_a_shadow_that_is_promoted_or_ended_answers_no_more(bench, end: str) -> None:
+    bench.models.set_shadow(Shadow("fault-2" if end == "promoted" else OPPOSITE_VERSION, 1.0))
+    while_it_ran = bench.submit(*HUNDRED[:20])
+    bench.ended(while_it_ran)
+    wait_until(lambda: _shadowed(bench, while_it_ran) == while_it_ran, 20, what="answers of the shadow")
+    if end == "ended":
+        bench.models.end_shadow()
+    # A process that serves the other version has looked into the model store since.
     bench.models.set_current("fault-2")
     assert bench.models.shadow() is None
-    wait_until(lambda: {worker.model_version for worker in bench.register.alive()} == {"fault-2"}, 5, what="the switch")
+    wait_until(
+        lambda: {worker.model_version for worker in bench.register.alive()} == {"fault-2"}, 20, what="the switch"
+    )
     ids = bench.submit(*HUNDRED[:20])
     assert {job.model_version for job in bench.ended(ids)} == {"fault-2"}
+    # A shadow answers after the results are written: a worker that has stopped has nothing left to say.
+    bench.worker.send_signal(signal.SIGTERM)
+    assert bench.worker.wait(timeout=40) == 0
     assert _shadowed(bench, ids) == []
+    assert _noted(bench) == len(while_it_ran)
