@@ -144,8 +144,21 @@ class Manifest(_Frozen):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise ModelInvalidError(f"The manifest of model version {folder.name!r} is invalid: {error}") from error
+            raise ModelInvalidError(
+                f"The manifest of model version {folder.name!r} is invalid: {_first_problems(error)}. "
+                "Restore the version from where it came from, or take its folder away."
+            ) from error
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a version's folder."""
         (folder / MANIFEST_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _first_problems(error: ValidationError, shown: int = 3) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    named = [
+        ".".join(map(str, problem["loc"])) + ": " + problem["msg"] if problem["loc"] else problem["msg"]
+        for problem in problems
+    ]
+    more = f" (and {len(named) - shown} more)" if len(named) > shown else ""
+    return "; ".join(named[:shown]) + more

@@ -57,6 +57,12 @@ class ModelStore:
             path.parent.name for path in self.root.glob(f"*/{MANIFEST_NAME}") if _VERSION.fullmatch(path.parent.name)
         )
 
+    def folders(self) -> list[str]:
+        """List the names of all folders that a version could be in, damaged ones too, in order of name."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir() and self.is_name(path.name))
+
     @staticmethod
     def is_name(version: str) -> bool:
         """Whether a version may be called so: such a name never leads out of the store."""
@@ -68,13 +74,17 @@ class ModelStore:
         Raises:
             ModelNotFoundError: The store names none, or one that it does not hold.
         """
-        version = self._named_in(CURRENT_NAME)
+        version = self.named_current()
         if not version:
             raise ModelNotFoundError(
                 "The model store names no current version. Run `python -m training promote VERSION`."
             )
         self.folder(version)
         return version
+
+    def named_current(self) -> str:
+        """Name the version that is to serve, held or not; empty where none is named."""
+        return self._named_in(CURRENT_NAME)
 
     def folder(self, version: str) -> Path:
         """Give the folder of a version.

@@ -5,12 +5,14 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from common.errors import ModelError, ModelNotFoundError
+from common.manifest import Manifest
 from common.model_store import ModelStore
 from common.settings import Settings
 from training import steps
 from training.compare import compare_versions
 from training.options import data_argument, store_option
-from training.progress import console
+from training.progress import console, warn
 from training.reproduce import TOLERANCE, reproduce_stored
 from training.shadowing import stored_shadow_comparisons
 from training.tables import print_comparison, print_reproduction, print_shadow
@@ -80,17 +82,34 @@ def shadow(store_folder: Path, version: str | None, share: float, off: bool) -> 
 @click.command("list")
 @store_option
 def list_versions(store_folder: Path) -> None:
-    """List the versions of the model store."""
+    """List the versions of the model store; a damaged one is named and the others are listed."""
     store = ModelStore(store_folder)
-    serving = (store.root / "current").is_file() and store.current()
+    serving = store.named_current()
     table = Table("", "version", "architecture", "labels", "test macro-F1, all", "originals")
-    for version in store.versions():
-        manifest = store.manifest(version)
-        test = manifest.metrics.get("test", {})
-        shown = (str(test.get(part, {}).get("macro_f1", "")) for part in ("all", "original"))
+    damaged = {}
+    for version in store.folders():
+        try:
+            manifest = store.verify(version)
+        except ModelError as error:
+            damaged[version] = "it has no manifest.json." if isinstance(error, ModelNotFoundError) else str(error)
+            table.add_row("*" if version == serving else "", version, "damaged")
+            continue
+        shown = (_test_macro_f1(manifest, part) for part in ("all", "original"))
         mark = "*" if version == serving else ""
         table.add_row(mark, version, manifest.architecture, str(len(manifest.labels)), *shown)
     console.print(table)
+    for version, reason in damaged.items():
+        warn("damaged", f"{version}: {reason}")
+    if serving and serving not in store.folders():
+        warn("missing", f"{serving} is to serve and is not in {store.root}: promote another version.")
+
+
+def _test_macro_f1(manifest: Manifest, part: str) -> str:
+    # The metrics of a manifest are free in form; one that was made elsewhere may have others.
+    found: object = manifest.metrics
+    for name in ("test", part, "macro_f1"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return "" if found is None else str(found)
 
 
 STORE_COMMANDS = (promote, rollback, compare, reproduce, shadow, list_versions)
