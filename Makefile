@@ -23,7 +23,7 @@ MUTATIONS ?= 5000
 SEED ?= 1
 
 .PHONY: key keys revoke corpus audit
-.PHONY: help setup run reload stop test test-monitoring test-compose lint fmt typecheck unit bench chaos chaos-short soak lock screenshots translations
+.PHONY: help setup run reload stop test test-monitoring test-compose lint fmt typecheck unit bench chaos chaos-short soak lock lock-images screenshots translations
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,9 +95,17 @@ chaos-short: setup ## The same for about a minute, with seeds of its own each ti
 soak: setup ## Keep a platform at work for MINUTES=30 and tell whether memory, file descriptors or Redis keys grow
 	@$(BIN)/python -m tests.chaos soak --minutes $(or $(MINUTES),30)
 
-lock: ## Pin the newest allowed versions (needs uv) in constraints.txt
+lock: ## Pin the newest allowed versions (needs uv) in constraints.txt, and with hashes for the container images
 	$(UV) pip compile --universal --python-version 3.10 setup.cfg --extra dev \
 		--no-annotate --no-header --quiet --upgrade -o constraints.txt
+	@$(MAKE) --no-print-directory lock-images
+
+lock-images: ## Write the hashes of what the container images hold (needs uv), in the versions of constraints.txt
+	@for image in web worker; do \
+		$(UV) pip compile --universal --python-version 3.10 setup.cfg infra/docker/$$image.in --extra $$image \
+			--constraint constraints.txt --generate-hashes --no-annotate --no-header --quiet \
+			-o infra/docker/$$image.txt || exit; \
+	done
 
 screenshots: $(INSTALLED) ## Take the pictures of the pages for the documents anew, from a running web server
 	$(BIN)/python -m pytest tests/browser/take_pictures.py
