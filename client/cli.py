@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 
 from client.batch_command import COULD_NOT_RUN, SOME_FAILED, run_batch
 from client.connection import DEFAULT_SERVER
+from client.corrections import export_corrections
 from client.dentiq import Dentiq
 from client.errors import DentiqClientError, RequestRefusedError, StillRunningError
 from client.filenames import readable
 from client.folder.run import Plan
-from client.report import Submission, show_job, show_models, show_submissions, standard_output
+from client.report import Submission, show_export, show_job, show_models, show_submissions, standard_output
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -168,6 +170,30 @@ def status(job_id: str, *, server: str, key: str, as_json: bool) -> int:
     else:
         show_job(standard_output(), job)
     return SOME_FAILED if job.status == "failed" else 0
+
+
+@cli.command()
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data set folder to make or add to."
+)
+@_shared_options
+def corrections(out: Path, *, server: str, key: str, as_json: bool) -> int:
+    """Fetch the photographs that readers have marked, as a data set for training: a folder a label, and index.csv.
+
+    The same command again adds what is new. An API key needs the scope admin. Exit status: 1 if a photograph cannot be
+    read, 2 if the command could not run.
+    """
+    console = Console(stderr=True)
+    try:
+        with Dentiq(server, api_key=key) as dentiq, console.status("") as status:
+            export = export_corrections(dentiq, out, show=lambda number: status.update(f"{number} corrections"))
+    except OSError as error:
+        raise click.ClickException(f"{readable(out)} cannot be written: {error.strerror}") from error
+    if as_json:
+        _print_json(export.as_json())
+    else:
+        show_export(standard_output(), export, readable(out))
+    return SOME_FAILED if export.failed else 0
 
 
 @cli.command()

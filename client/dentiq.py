@@ -24,6 +24,8 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _ADDITION_TIMEOUT_SECONDS = 120.0
 # What the server gives at most in one page.
 _PAGE = 500
+# Each of them is followed by its photograph, which takes longer than a page.
+_CORRECTED_PAGE = 100
 
 _BATCHES = "/api/v1/batches"
 
@@ -138,6 +140,29 @@ class Dentiq:
                 self._sleep(min(pause, end - now))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
+    def image(self, job_id: str) -> bytes:
+        """Read a job's photograph in full size, as a JPEG without its metadata; raises as `job` does."""
+        return self._connection.ask("GET", f"{_job_address(job_id)}/image").content
+
+    def correct(self, job_id: str, label: str) -> None:
+        """Say what a photograph shows: a label, `other` or `not_dental`; raises as `job` does."""
+        self._connection.ask("PUT", f"{_job_address(job_id)}/correction", json={"label": label})
+
+    def confirm(self, job_id: str) -> None:
+        """Say that a result is right; raises as `job` does."""
+        self._connection.ask("PUT", f"{_job_address(job_id)}/correction", json={"verdict": "right"})
+
+    def withdraw_correction(self, job_id: str) -> None:
+        """Take back what was said of a result; raises as `job` does."""
+        self._connection.ask("DELETE", f"{_job_address(job_id)}/correction")
+
+    def corrected_jobs(self) -> Iterator[Job]:
+        """Go through all corrected jobs of the server, a page in memory at a time; raises as `job` does.
+
+        Where API keys are asked for, this one needs the scope `admin`.
+        """
+        return self._pages("/api/v1/corrections", limit=_CORRECTED_PAGE)
+
     def models(self) -> list[Model]:
         """List the model versions.
 
@@ -199,16 +224,11 @@ class Dentiq:
 
     def batch_job_page(self, batch_id: str, *, cursor: int = 0, limit: int = _PAGE) -> JobPage:
         """Read a part of a batch's jobs, in the order of submission; raises as `job` does."""
-        params = {"cursor": cursor, "limit": limit}
-        return JobPage.from_answer(content(self._connection.ask("GET", f"{_address(batch_id)}/jobs", params=params)))
+        return self._page(f"{_address(batch_id)}/jobs", cursor=cursor, limit=limit)
 
     def batch_jobs(self, batch_id: str) -> Iterator[Job]:
         """Go through all jobs of a batch, a page in memory at a time; raises as `job` does."""
-        cursor: int | None = 0
-        while cursor is not None:
-            page = self.batch_job_page(batch_id, cursor=cursor)
-            yield from page.jobs
-            cursor = page.next_cursor
+        return self._pages(f"{_address(batch_id)}/jobs", limit=_PAGE)
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Cancel what has not ended; results so far stay. Raises as `job` does."""
@@ -218,11 +238,25 @@ class Dentiq:
         """Cancel what has not ended and erase the batch, its jobs and their images; raises as `job` does."""
         self._connection.ask("DELETE", _address(batch_id))
 
+    def _page(self, path: str, *, cursor: int, limit: int) -> JobPage:
+        params = {"cursor": cursor, "limit": limit}
+        return JobPage.from_answer(content(self._connection.ask("GET", path, params=params)))
+
+    def _pages(self, path: str, *, limit: int) -> Iterator[Job]:
+        cursor: int | None = 0
+        while cursor is not None:
+            page = self._page(path, cursor=cursor, limit=limit)
+            yield from page.jobs
+            cursor = page.next_cursor
+
     def _ask_for_job(self, job_id: str, *, wait_seconds: float) -> httpx.Response:
         params = {"wait": f"{wait_seconds:g}"} if wait_seconds > 0 else {}
         timeout = self._timeout_seconds + wait_seconds
-        path = f"/api/v1/jobs/{quote(job_id, safe='')}"
-        return self._connection.ask("GET", path, params=params, timeout=timeout)
+        return self._connection.ask("GET", _job_address(job_id), params=params, timeout=timeout)
+
+
+def _job_address(job_id: str) -> str:
+    return f"/api/v1/jobs/{quote(job_id, safe='')}"
 
 
 def _address(batch_id: str) -> str:

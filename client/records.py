@@ -31,6 +31,7 @@ class Job:
         position: Place in the queue, where it is known.
         error_code: Why it failed, as a slug.
         error_message: Why it failed, as a sentence.
+        corrected_label: What a reader says that the photograph shows; None where nobody has said anything.
         disclaimer: What a result is not.
         raw: The whole answer.
     """
@@ -44,6 +45,7 @@ class Job:
     position: int | None
     error_code: str | None
     error_message: str | None
+    corrected_label: str | None
     disclaimer: str
     raw: Mapping[str, Any]
 
@@ -79,6 +81,7 @@ class Job:
                 position=answer.get("position"),
                 error_code=error.get("code"),
                 error_message=error.get("message"),
+                corrected_label=(answer.get("correction") or {}).get("label"),
                 disclaimer=str(answer.get("disclaimer") or ""),
                 raw=answer,
             )

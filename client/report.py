@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from client.corrections import Export
 from client.records import Job, Model
 
 # Wider than any table: rich takes 80 columns where there is no terminal, and would fold names.
@@ -97,6 +98,20 @@ def show_models(console: Console, models: Sequence[Model]) -> None:
         labels = escape(", ".join(model.labels))
         table.add_row(escape(model.version), "yes" if model.current else "", labels)
     console.print(table)
+
+
+def show_export(console: Console, export: Export, out: str) -> None:
+    """Print what a data set holds now, and what is not in it."""
+    counts = ", ".join(f"{number} {label}" for label, number in sorted(export.labels.items()))
+    lines = [f"{export.written} photographs fetched, {export.kept} were there. {out} holds: {counts or 'none'}"]
+    if export.left_out:
+        said = ", ".join(f"{number} {label}" for label, number in sorted(export.left_out.items()))
+        lines.append(f"Left out, for they name no label: {said}")
+    if export.failed:
+        said = ", ".join(f"{number} {code}" for code, number in sorted(export.failed.items()))
+        lines.append(f"Not readable: {said}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_disclaimer(console: Console, jobs: Sequence[Job]) -> None:

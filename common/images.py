@@ -32,6 +32,9 @@ NEUTRAL_COLOUR = (127, 127, 127)
 
 _PREVIEW_QUALITY = 85
 
+# Pillow's advice for the highest quality: above it files grow and pictures do not.
+_WHOLE_QUALITY = 95
+
 _SUPPORTED = "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF"
 
 # Phrases by which Pillow 12 and 13 say that the bytes ended early.
@@ -166,6 +169,17 @@ def encode_preview(data: bytes, *, max_edge: int) -> bytes:
     picture.thumbnail((max_edge, max_edge), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_PREVIEW_QUALITY)
+    return buffer.getvalue()
+
+
+def encode_whole(data: bytes) -> bytes:
+    """Re-encode an image in full size as an upright JPEG without metadata, nearly as sharp as it came.
+
+    Raises:
+        ImageRejectedError: One of its subclasses, if the picture cannot be decoded.
+    """
+    buffer = io.BytesIO()
+    open_upright(data).save(buffer, "JPEG", quality=_WHOLE_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

@@ -119,6 +119,11 @@ SHADOW_ANSWERS: Final = Metric(
     "Jobs that a shadow version answered too, by the label that served and whether the shadow's was the same.",
     labels=("model_version", "shadow_version", "label", "agreement"),
 )
+CORRECTIONS: Final = Metric(
+    "dentiq_corrections_total",
+    "Corrections by readers, by what they say of the answer; a changed one counts again, a repeated one does not.",
+    labels=("model_version", "verdict"),
+)
 QUEUE_DEPTH: Final = Metric("dentiq_queue_depth", "Jobs that wait in a queue.", labels=("queue",))
 QUEUE_OLDEST_SECONDS: Final = Metric(
     "dentiq_queue_oldest_age_seconds", "Time that the oldest waiting job of a queue has waited.", labels=("queue",)

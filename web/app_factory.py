@@ -12,6 +12,7 @@ from web.access.audit import register_audit
 from web.access.client_address import TrustedProxies
 from web.access.guard import register_guard
 from web.api.batches import batches
+from web.api.corrections import corrections
 from web.api.deliveries import deliveries
 from web.api.docs import docs
 from web.api.health import health
@@ -68,7 +69,7 @@ def create_app(settings: Settings) -> OpenAPI:
     register_audit(app, settings)
     register_error_handlers(app)
     register_languages(app)
-    for api in (jobs, batches, deliveries, models, pathologies_api, health):
+    for api in (jobs, corrections, batches, deliveries, models, pathologies_api, health):
         app.register_api(api)
     for pages in (docs, uploads, results, batch_pages, pathologies, model_card, system, language, sign_in):
         app.register_blueprint(pages)

@@ -20,7 +20,7 @@ from common.errors import (
     StoredImageMissingError,
 )
 from common.jobs.deliveries import DeliveryState, DeliveryStore
-from common.jobs.record import JobStatus, Outcome
+from common.jobs.record import JobStatus, Outcome, Verdict
 from common.jobs.shadows import label_pairs
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -114,6 +114,8 @@ def _totals(counts: Mapping[str, int], labels: Mapping[str, Sequence[str]]) -> I
     yield _counter(table.OUTCOMES, outcomes | _of_kind(counts, "outcome"))
     predicted = {(version, label): 0 for version, names in labels.items() for label in names}
     yield _counter(table.PREDICTED_LABELS, predicted | _of_kind(counts, "label"))
+    corrections = {(version, verdict.value): 0 for version in labels for verdict in Verdict}
+    yield _counter(table.CORRECTIONS, corrections | _of_kind(counts, "correction"))
     yield _counter(table.SHADOW_ANSWERS, _shadow_answers(counts))
 
 

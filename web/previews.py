@@ -1,15 +1,15 @@
 """Previews: small upright copies of the images without their metadata, made on first request and kept."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from common.errors import JobNotFoundError, StoredImageMissingError, UnavailableError
-from common.images import encode_preview
+from common.images import encode_preview, encode_whole
 from common.jobs.store import JobStore
 from common.storage import Storage, image_key, preview_key, thumbnail_key
 
@@ -68,11 +68,22 @@ class Previews:
         kept = self._kept(job_id, size)
         if kept is not None:
             return kept
+        with self._turn():
+            # Whoever was first may have made this one.
+            return self._kept(job_id, size) or self._make(job_id, size)
+
+    def whole(self, job_id: str) -> bytes:
+        """Give a job's picture in full size as JPEG, made anew each time; raises as `get` does."""
+        self._store.get(job_id)
+        with self._turn():
+            return encode_whole(self._original(job_id))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
         if not self._decoding.acquire(timeout=_LONGEST_WAIT_SECONDS):
             raise UnavailableError("Too many previews are being made; try again in a few seconds.")
         try:
-            # Whoever was first may have made this one.
-            return self._kept(job_id, size) or self._make(job_id, size)
+            yield
         finally:
             self._decoding.release()
 
@@ -82,15 +93,17 @@ class Previews:
         return None
 
     def _make(self, job_id: str, size: Size) -> bytes:
+        preview = encode_preview(self._original(job_id), max_edge=size.max_edge)
+        self._keep(job_id, size, preview)
+        return preview
+
+    def _original(self, job_id: str) -> bytes:
         try:
-            data = self._storage.get(image_key(job_id))
+            return self._storage.get(image_key(job_id))
         except StoredImageMissingError:
             # Erased between the two looks: then the job is gone too, and this says so.
             self._store.get(job_id)
             raise
-        preview = encode_preview(data, max_edge=size.max_edge)
-        self._keep(job_id, size, preview)
-        return preview
 
     def _keep(self, job_id: str, size: Size, preview: bytes) -> None:
         try:

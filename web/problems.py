@@ -28,11 +28,15 @@ _log = structlog.get_logger(__name__)
 class Problem(BaseModel):
     """An error for programs, RFC 9457."""
 
-    type: str = Field(description="URI of the kind of problem", examples=["urn:dentiq:problem:image_truncated"])
+    type: str = Field(
+        description="URI of the kind of problem", json_schema_extra={"example": "urn:dentiq:problem:image_truncated"}
+    )
     title: str = Field(description="Short English name, the same for every occurrence")
     status: int
     detail: str = Field(description="What was sent, what was expected and what to do, in English")
-    code: str = Field(description="Stable slug that programs may compare", examples=["image_truncated"])
+    code: str = Field(
+        description="Stable slug that programs may compare", json_schema_extra={"example": "image_truncated"}
+    )
     request_id: str = Field(description="Names this request in the server's log")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from common.jobs.record import Job, JobStatus, Outcome
+from common.jobs.record import Job, JobStatus, Outcome, Verdict
 from common.queues import QueueName
 
 API_PREFIX = "/api/v1"
@@ -30,15 +30,26 @@ Instant = Annotated[
 class PredictionDocument(BaseModel):
     """One label with its calibrated probability."""
 
-    label: str = Field(description="Slug of the label", examples=["caries"])
-    probability: float = Field(ge=0, le=1, examples=[0.93])
+    label: str = Field(description="Slug of the label", json_schema_extra={"example": "caries"})
+    probability: float = Field(ge=0, le=1, json_schema_extra={"example": 0.93})
 
 
 class ErrorDocument(BaseModel):
     """Why a job failed."""
 
-    code: str = Field(description="Stable slug", examples=["image_truncated"])
+    code: str = Field(description="Stable slug", json_schema_extra={"example": "image_truncated"})
     message: str = Field(description="What happened and what to do, in English")
+
+
+class CorrectionDocument(BaseModel):
+    """What a reader says that the photograph shows."""
+
+    label: str = Field(
+        description="A label, `other` (none of them names it) or `not_dental`",
+        json_schema_extra={"example": "gingivitis"},
+    )
+    verdict: Verdict = Field(description="What that says of the answer; `undecided` where the model gave none")
+    corrected_at: Instant
 
 
 class TimingsDocument(BaseModel):
@@ -55,6 +66,7 @@ class LinksDocument(BaseModel):
 
     self: str
     preview: str
+    image: str = Field(description="The photograph in full size, re-encoded without its metadata")
     page: str = Field(description="The job for people")
     explanation: str | None = Field(description="Heat map, drawn on first request; null until succeeded")
 
@@ -73,6 +85,7 @@ class JobDocument(BaseModel):
     batch_id: str | None
     attempts: int = Field(description="How many times a worker has claimed it")
     error: ErrorDocument | None
+    correction: CorrectionDocument | None = Field(description="What a reader says of the result, where one has")
     disclaimer: str
     timings: TimingsDocument
     submitted_at: Instant
@@ -94,6 +107,7 @@ def job_document(job: Job) -> JobDocument:
         batch_id=job.batch_id,
         attempts=job.attempts,
         error=None if job.error is None else ErrorDocument(code=job.error.code, message=job.error.message),
+        correction=_correction_document(job),
         disclaimer=DISCLAIMER,
         timings=TimingsDocument(
             queue_seconds=job.queue_seconds,
@@ -107,12 +121,20 @@ def job_document(job: Job) -> JobDocument:
     )
 
 
+def _correction_document(job: Job) -> CorrectionDocument | None:
+    kept = job.correction
+    if kept is None:
+        return None
+    return CorrectionDocument(label=kept.label, verdict=kept.verdict, corrected_at=kept.corrected_at)
+
+
 def job_links(job_id: str, *, explained: bool = False) -> LinksDocument:
     """Name the addresses of a job; only a result can be explained."""
     address = f"{API_PREFIX}/jobs/{job_id}"
     return LinksDocument(
         self=address,
         preview=f"{address}/preview",
+        image=f"{address}/image",
         page=f"/jobs/{job_id}",
         explanation=f"{address}/explanation" if explained else None,
     )

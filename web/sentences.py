@@ -30,6 +30,8 @@ _SENTENCES: Final = {
     "archive_corrupt": lazy_gettext("This file is no zip archive, or it is damaged. Make it again, then send it."),
     "batch_not_found": lazy_gettext("There is no such batch: it never existed, was erased, or has expired."),
     "explanation_unavailable": lazy_gettext("This result cannot be explained by a picture."),
+    "result_missing": lazy_gettext("There is no result yet that could be marked right or wrong."),
+    "correction_invalid": lazy_gettext("Nothing was marked. Choose what the photo shows, then save."),
     "batch_closed": lazy_gettext("This batch was cancelled and takes no more photos. Start a new one."),
     "webhook_url_refused": lazy_gettext("No message can be sent to this address. Name another one."),
     "webhooks_disabled": lazy_gettext("This service sends no messages to other servers."),

@@ -7,6 +7,7 @@ from flask import Flask, current_app
 from common.api_keys import KeyFile
 from common.jobs.batch_ranks import BatchRanks
 from common.jobs.batches import BatchStore
+from common.jobs.corrections import CorrectionRegister
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.finished import FinishedJobs
@@ -47,6 +48,7 @@ class Services:
     batches: BatchStore
     batch_ranks: BatchRanks
     deliveries: DeliveryStore
+    corrections: CorrectionRegister
     submissions: Submissions
     batch_submissions: BatchSubmissions
     previews: Previews
@@ -99,6 +101,7 @@ def build_services(settings: Settings) -> Services:
         batches=BatchStore(client),
         batch_ranks=BatchRanks(client),
         deliveries=deliveries,
+        corrections=CorrectionRegister(client, store),
         batch_submissions=BatchSubmissions(settings, store, storage, publisher, inspector),
         submissions=Submissions(settings, store, storage, publisher, inspector),
         previews=Previews(store, storage, grace_seconds=settings.upload_grace_seconds),

@@ -19,6 +19,8 @@
     |   |-- IdempotencyConflictError   a used Idempotency-Key with another body
     |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
     |   |-- ExplanationUnavailableError  there is no heat map of this job
+    |   |-- ResultMissingError           the job has no result that could be corrected
+    |   |-- CorrectionInvalidError       a correction that names no label
     |   |-- BatchNotFoundError           no batch under this id
     |   |-- BatchClosedError             the batch was cancelled and takes no more images
     |   |-- WebhookUrlError              a webhook cannot go to this address
@@ -93,9 +95,11 @@ from common.errors.requests import (
     BatchNotFoundError,
     ExplanationUnavailableError,
     IdempotencyConflictError,
+    CorrectionInvalidError,
     JobNotFoundError,
     TooManyPartsError,
 )
+    ResultMissingError,
 from common.errors.serving import (
     ConfigurationError,
     ModelError,
@@ -122,6 +126,7 @@ __all__ = [
     "ConfigurationError",
     "DentiqError",
     "ExplanationUnavailableError",
+    "CorrectionInvalidError",
     "IdempotencyConflictError",
     "ImageCorruptError",
     "ImageEmptyError",
@@ -146,6 +151,7 @@ __all__ = [
     "PoisonJobError",
     "ScopeMissingError",
     "StorageFullError",
+    "ResultMissingError",
     "StorageUnavailableError",
     "StoredImageMissingError",
     "TooManyPartsError",

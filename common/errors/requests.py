@@ -72,3 +72,19 @@ class BatchClosedError(InvalidRequestError):
     code = "batch_closed"
     http_status = 409
     title = "Batch closed"
+
+
+class ResultMissingError(InvalidRequestError):
+    """The job has no result, or none yet."""
+
+    code = "result_missing"
+    http_status = 409
+    title = "No result"
+
+
+class CorrectionInvalidError(InvalidRequestError):
+    """The correction names no label that there is."""
+
+    code = "correction_invalid"
+    http_status = 422
+    title = "Correction invalid"

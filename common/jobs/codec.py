@@ -93,6 +93,8 @@ def decode_job(job_id: str, record: Mapping[str, str], *, labels: Sequence[str],
         decode_seconds=_optional_seconds(record.get("decode")),
         inference_seconds=_optional_seconds(record.get("inference")),
         explanation=Explanation(record["explanation"]) if "explanation" in record else None,
+        corrected_label=record.get("corrected"),
+        corrected_at=decode_optional_instant(record.get("corrected_at")),
     )
 
 

@@ -19,13 +19,15 @@ HOUR: Final = PREFIX + "hour:"
 HOURS: Final = PREFIX + "hours"
 # hash: totals since the store was made: submitted, the terminal statuses, "label VERSION LABEL", "outcome VERSION
 # OUTCOME", "error CODE", "webhook STATE", lease_expired, postponed; "shadow_label SERVED SHADOW LABEL LABEL" and
-# "shadow_outcome SERVED SHADOW OUTCOME OUTCOME": what both versions said of the same job
+# "shadow_outcome SERVED SHADOW OUTCOME OUTCOME": what both versions said of the same job; "correction VERSION VERDICT"
 COUNTS: Final = PREFIX + "counts"
 # hash a batch: its name and state, and counts by status, label and outcome; list a batch: its job ids as submitted
 BATCH: Final = PREFIX + "batch:"
 BATCH_JOBS: Final = PREFIX + "batchjobs:"
 # zset a batch and group of results ("OUTCOME LABEL", or "failed"): its job ids by probability, then as submitted
 BATCH_RANK: Final = PREFIX + "batchrank:"
+# zset: corrected jobs, by the instant of their first correction; no two share one
+CORRECTIONS: Final = PREFIX + "corrections"
 # hash: batches whose jobs are being cancelled or erased, until the last portion is done
 CLOSING: Final = PREFIX + "closing"
 # zset: webhooks to be sent, by the instant at which they are due; hash a webhook, by the id of its job, or its batch's

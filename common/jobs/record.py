@@ -5,10 +5,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from common.queues import QueueName
 
 _ID_BYTES = 15
+
+# What a correction may say beside the labels: something that none of them names, and no photograph of teeth or gums.
+OTHER_LABEL: Final = "other"
+NOT_DENTAL_LABEL: Final = "not_dental"
 
 
 class JobStatus(str, Enum):
@@ -35,6 +40,15 @@ class Outcome(str, Enum):
     ANSWERED = "answered"
     UNCERTAIN = "uncertain"
     NOT_DENTAL = "not_dental"
+
+
+class Verdict(str, Enum):
+    """What a reader's correction says of the model's answer."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    # The model gave no answer that could be either.
+    UNDECIDED = "undecided"
 
 
 class Explanation(str, Enum):
@@ -126,6 +140,21 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """What a reader says that a photograph shows.
+
+    Attributes:
+        label: A label, `OTHER_LABEL` or `NOT_DENTAL_LABEL`.
+        verdict: What that says of the answer.
+        corrected_at: When; UTC.
+    """
+
+    label: str
+    verdict: Verdict
+    corrected_at: datetime
+
+
+@dataclass(frozen=True)
 class JobFailure:
     """Why a job failed, in the terms of `common.errors`."""
 
@@ -160,6 +189,28 @@ class Job:
     decode_seconds: float | None = None
     inference_seconds: float | None = None
     explanation: Explanation | None = None
+    corrected_label: str | None = None
+    corrected_at: datetime | None = None
+
+    @property
+    def said_label(self) -> str | None:
+        """What the model says that the photograph shows, as a correction would say it; None where it does not say."""
+        if self.outcome is Outcome.NOT_DENTAL:
+            return NOT_DENTAL_LABEL
+        return self.predictions[0].label if self.outcome is Outcome.ANSWERED and self.predictions else None
+
+    def verdict_of(self, label: str) -> Verdict:
+        """Tell what it says of the model's answer that the photograph shows `label`."""
+        if self.said_label is None:
+            return Verdict.UNDECIDED
+        return Verdict.RIGHT if label == self.said_label else Verdict.WRONG
+
+    @property
+    def correction(self) -> Correction | None:
+        """What a reader says, where one has."""
+        if self.corrected_label is None or self.corrected_at is None:
+            return None
+        return Correction(self.corrected_label, self.verdict_of(self.corrected_label), self.corrected_at)
 
     @property
     def queue_seconds(self) -> float | None:

@@ -20,6 +20,8 @@ NAMES = (
     "ask_explanation",
     "note_explanation",
     "note_shadow",
+    "correct",
+    "withdraw_correction",
     "create_batch",
     "close_batch",
     "sweep_batch",

@@ -18,6 +18,13 @@ _REPEATED_SECONDS: Final = 600.0
 # Readings that one process remembers, about 100 bytes each.
 _REMEMBERED: Final = 10_000
 
+# It shows jobs of everybody, and has no id.
+_LIST_OF_ALL: Final = "corrections.list_corrected"
+
+_CORRECTIONS: Final = frozenset(
+    {"corrections.correct", "corrections.withdraw", "results.correct", "results.withdraw_correction"}
+)
+
 # A name of its own, whose lines no log level leaves out (see common.logging).
 _log = structlog.get_logger("dentiq.audit")
 
@@ -68,6 +75,8 @@ def _thing(response: Response) -> str | None:
     """Name the job or batch of the current request: in its address, or made by it."""
     arguments = request.view_args or {}
     named = arguments.get("job_id") or arguments.get("batch_id")
+    if request.endpoint == _LIST_OF_ALL:
+        return _LIST_OF_ALL
     if named:
         return str(named)
     made = response.headers.get("Location", "") or response.headers.get("HX-Push-Url", "")
@@ -75,6 +84,8 @@ def _thing(response: Response) -> str | None:
 
 
 def _action(method: str, endpoint: str) -> str:
+    if endpoint in _CORRECTIONS:
+        return "correct"
     if method == "DELETE" or endpoint.endswith(".delete"):
         return "erase"
     return "read" if method in SAFE_METHODS else "submit"

@@ -45,8 +45,8 @@ OPEN_ENDPOINTS: Final = frozenset(
 # Asked by machines every few seconds, or many times for one page: answered from memory, and so not counted.
 _UNCOUNTED: Final = frozenset({"static", "health.healthz", "health.readyz"})
 
-# They tell about the platform, not about jobs.
-_ADMIN_ENDPOINTS: Final = frozenset({"health.metrics", "system.page"})
+# They tell about the platform, or of jobs whose addresses nobody was given.
+_ADMIN_ENDPOINTS: Final = frozenset({"health.metrics", "system.page", "corrections.list_corrected"})
 
 # They change nothing (RFC 9110, 9.2.1).
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
 from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
-from web.api.parameters import Parameters
+from web.api.parameters import LAST_CURSOR, Parameters
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
@@ -31,9 +31,6 @@ batches = APIBlueprint(
 
 # Records that are in memory at one time while results are exported.
 _PORTION: Final = 500
-
-# Above any batch, and what every JSON reader holds exactly; Redis counts up to 2^63 and refuses more.
-_LAST_CURSOR: Final = 2**53 - 1
 
 _FILE: Final = {"type": "string", "format": "binary"}
 _IMAGES_BODY: Final = {
@@ -81,11 +78,13 @@ class IdempotencyHeader(Parameters):
 class NewBatchDocument(BaseModel):
     """What a batch is made from."""
 
-    name: str = Field("", max_length=255, description="Shown to people", examples=["Monday's photographs"])
+    name: str = Field(
+        "", max_length=255, description="Shown to people", json_schema_extra={"example": "Monday's photographs"}
+    )
     webhook_url: WebhookUrl | None = Field(
         None,
         description="Told, by a signed POST, each time that all images submitted so far have ended",
-        examples=["https://example.com/dentiq"],
+        json_schema_extra={"example": "https://example.com/dentiq"},
     )
 
 
@@ -114,7 +113,7 @@ class AdditionDocument(BaseModel):
 class JobPageQuery(Parameters):
     """Which part of a batch's jobs."""
 
-    cursor: int = Field(0, ge=0, le=_LAST_CURSOR, description="From the answer before; 0 is the beginning")
+    cursor: int = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
     limit: int = Field(100, ge=1, le=_PORTION)
 
 
@@ -192,7 +191,7 @@ def list_jobs(path: BatchPath, query: JobPageQuery) -> Response:
 
 @batches.get("/<batch_id>/results.csv", operation_id="export_csv", responses={200: _CSV_ANSWER, **problems(404, 503)})
 def export_csv(path: BatchPath) -> Response:
-    """Export all jobs as a table: UTF-8, one row a job, probabilities of all labels in the last columns."""
+    """Export all jobs as a table: UTF-8, one row a job; after the fixed columns one a label, then `correction`."""
     found = services()
     batch = found.batches.get(path.batch_id)
     lines = csv_lines(_portions(found, path.batch_id), labels=found.store.known_labels())

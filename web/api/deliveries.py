@@ -26,7 +26,7 @@ deliveries = APIBlueprint(
 class AttemptErrorDocument(BaseModel):
     """Why an attempt got no answer."""
 
-    code: str = Field(description="Stable slug", examples=["webhook_timeout"])
+    code: str = Field(description="Stable slug", json_schema_extra={"example": "webhook_timeout"})
     message: str
 
 

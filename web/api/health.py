@@ -16,7 +16,7 @@ health = APIBlueprint("health", __name__, abp_tags=[Tag(name="operation", descri
 class HealthDocument(BaseModel):
     """State of the web server."""
 
-    status: str = Field(examples=["alive"])
+    status: str = Field(json_schema_extra={"example": "alive"})
 
 
 @health.get("/healthz", operation_id="healthz", responses={200: HealthDocument})

@@ -156,6 +156,25 @@ def preview(path: JobPath) -> Response:
 
 
 @jobs.get(
+    "/<job_id>/image",
+    operation_id="read_image",
+    responses={
+        200: {"description": "Upright JPEG in full size without metadata", "content": {"image/jpeg": _BINARY}},
+        304: None,
+        **problems(404, 422, 503),
+    },
+)
+def image(path: JobPath) -> Response:
+    """Read the image in full size, re-encoded without its metadata: made anew each time, for data sets."""
+    found = services()
+    etag = f"image-{path.job_id}"
+    if etag in request.if_none_match:
+        found.store.get(path.job_id)
+        return conditional(Response(), etag=etag)
+    return conditional(Response(found.previews.whole(path.job_id), content_type="image/jpeg"), etag=etag)
+
+
+@jobs.get(
     "/<job_id>/explanation",
     operation_id="read_explanation",
     responses={

@@ -1,9 +1,12 @@
 """What the routes declare of their paths, queries and headers."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
+
+# Above any place in a list, and what every JSON reader holds exactly; Redis counts up to 2^63 and refuses more.
+LAST_CURSOR: Final = 2**53 - 1
 
 
 class Parameters(BaseModel):

@@ -30,7 +30,7 @@ class LanguageQuery(Parameters):
 class PathologyDocument(BaseModel):
     """One label for people."""
 
-    label: str = Field(description="Slug, as results name it", examples=["caries"])
+    label: str = Field(description="Slug, as results name it", json_schema_extra={"example": "caries"})
     name: str
     summary: str = Field(description="One sentence; empty where nothing is written")
     text: str = Field(description="Signs, causes, when to see a dentist, prevention, sources; Markdown")

@@ -13,19 +13,11 @@ from common.jobs.record import JobStatus
 from web.batch_representation import BatchLinksDocument, batch_links
 from web.i18n import gettext, ngettext
 from web.pages.batch_filter import BatchFilter, Order, Show, count_labels, count_shows
+from web.pages.choices import Choice
 from web.pathology_texts import PathologyTexts
 
 # An open batch whose photographs have all ended may still grow: its page looks again for this long.
 _QUIET_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One value of a filter."""
-
-    value: str
-    name: str
-    chosen: bool
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """A job in the words and numbers of a reader's language: what the templates show, ready to print."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from flask_babel import format_datetime, format_decimal
 
-from common.jobs.record import Job, JobStatus, Outcome
+from common.jobs.record import NOT_DENTAL_LABEL, OTHER_LABEL, Job, JobStatus, Outcome, Verdict
 from web.i18n import gettext, percent
+from web.pages.choices import Choice
 from web.pathology_texts import PathologyText, PathologyTexts
 from web.representation import job_links
 from web.sentences import sentence
@@ -30,6 +32,7 @@ class JobView:
     """Show one job.
 
     Attributes:
+        labels: What a correction may say.
         no_worker: Whether it waits while no worker is alive.
         has_card: Whether its model version is still in the model store.
     """
@@ -37,6 +40,7 @@ class JobView:
     job: Job
     texts: PathologyTexts
     language: str
+    labels: Sequence[str] = ()
     no_worker: bool = False
     has_card: bool = False
 
@@ -54,6 +58,11 @@ class JobView:
     def uncertain(self) -> bool:
         """Whether the model found it too close to call."""
         return self.job.outcome is Outcome.UNCERTAIN
+
+    @property
+    def correctable(self) -> bool:
+        """Whether a reader can say that the answer is right or wrong."""
+        return self.job.status is JobStatus.SUCCEEDED and bool(self.job.predictions)
 
     @property
     def picture_missing(self) -> bool:
@@ -115,6 +124,29 @@ class JobView:
     def failure(self) -> str:
         """Why it failed and what to do."""
         return sentence(self.job.error.code) if self.job.error else ""
+
+    @property
+    def correction(self) -> str:
+        """What a reader says of the answer, in a sentence; empty where nobody has said anything."""
+        kept = self.job.correction
+        if kept is None:
+            return ""
+        if kept.verdict is Verdict.RIGHT:
+            return gettext("The answer is right: %(name)s", name=self._correction_name(kept.label))
+        return gettext("The photo shows: %(name)s", name=self._correction_name(kept.label))
+
+    @property
+    def correction_choices(self) -> list[Choice]:
+        """What a reader may say instead of what is said now: the likeliest first, as the bars have them."""
+        kept = self.job.correction
+        said = kept.label if kept else None
+        ranked = [prediction.label for prediction in self.job.predictions]
+        labels = [label for label in dict.fromkeys([*ranked, *self.labels]) if kept or label != self.job.said_label]
+        return [Choice(label, self._correction_name(label), label == said) for label in labels]
+
+    def _correction_name(self, label: str) -> str:
+        special = {OTHER_LABEL: gettext("Something else"), NOT_DENTAL_LABEL: gettext("Not a dental photo")}
+        return special.get(label) or self.texts.get(label, self.language).name
 
     @property
     def timings(self) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from flask import Response as AnyResponse
 from werkzeug.wrappers import Response
 
 from common.errors import JobStoreUnavailableError
-from common.jobs.record import Job, JobStatus
+from common.jobs.record import Job, JobStatus, Verdict
 from web.api.answers import conditional
 from web.erasure import erase_job
 from web.i18n import language_code
@@ -55,11 +55,36 @@ def thumbnail(job_id: str) -> Response:
     return conditional(AnyResponse(found.previews.get(job_id, THUMBNAIL), content_type="image/jpeg"), etag=etag)
 
 
+@results.post("/jobs/<job_id>/correction")
+def correct(job_id: str) -> Response:
+    """Store what a reader says of the answer: that it is right, or what the photograph shows."""
+    if request.form.get("verdict") == Verdict.RIGHT.value:
+        services().corrections.confirm(job_id)
+    else:
+        services().corrections.correct(job_id, request.form.get("label", ""))
+    return _corrected(job_id)
+
+
+@results.post("/jobs/<job_id>/correction/withdraw")
+def withdraw_correction(job_id: str) -> Response:
+    """Take what a reader said back."""
+    services().corrections.withdraw(job_id)
+    return _corrected(job_id)
+
+
 @results.post("/jobs/<job_id>/delete")
 def delete(job_id: str) -> Response:
     """Erase a job for a reader, then lead to the start page."""
     erase_job(services(), job_id)
     return with_notice(redirect(url_for("uploads.index"), code=303), Notice.PHOTO_ERASED)
+
+
+def _corrected(job_id: str) -> Response:
+    """Answer the part of the page that has changed, or lead to it where no script asked."""
+    if not request.headers.get("HX-Request"):
+        return redirect(url_for("results.page", job_id=job_id, _anchor="correction"), code=303)
+    view = job_view(services().store.get(job_id))
+    return make_response(render_template("parts/correction.html", view=view, changed=True))
 
 
 def job_view(job: Job) -> JobView:
@@ -69,6 +94,7 @@ def job_view(job: Job) -> JobView:
         job,
         found.texts,
         language=language_code(),
+        labels=found.corrections.labels() if job.status is JobStatus.SUCCEEDED else (),
         no_worker=_lacks_worker(job),
         has_card=job.model_version in found.models.versions(),
     )

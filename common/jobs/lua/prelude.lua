@@ -8,6 +8,7 @@ local ERASURES = PREFIX .. 'erasures'
 local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
 local CLOSING = PREFIX .. 'closing'
+local CORRECTIONS = PREFIX .. 'corrections'
 local WEBHOOKS = PREFIX .. 'webhooks'
 local RECEIVERS = PREFIX .. 'receivers'
 local FINISHED_CHANNEL = PREFIX .. 'finished'
@@ -130,9 +131,10 @@ local function finish_job(id, from, to, batch, fields)
     if batch then count_batch(batch, from, to) else note_job_webhook(id, to) end
 end
 
--- Erases the record of a job, with its webhook; its stored files become due for erasure.
+-- Erases the record of a job, with its webhook and its correction; its stored files become due for erasure.
 local function forget_job(id)
     redis.call('DEL', job_key(id), delivery_key(id))
+    redis.call('ZREM', CORRECTIONS, id)
     redis.call('ZADD', ERASURES, NOW, id)
 end
 

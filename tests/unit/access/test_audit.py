@@ -7,6 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from common.api_keys import KeyFile
+from common.settings import Settings
+from tests.fake_worker import FakeWorker
 from tests.unit.access.conftest import Sender
 from web.access.audit import audit_name
 
@@ -35,3 +37,24 @@ def test_it_tells_who_did_what_and_not_the_address_of_the_job(
     assert sender.text not in everything
     assert "tooth.jpg" not in everything
     assert "203.0.113.7" not in everything
+
+
+def test_corrections_are_told_and_so_is_who_listed_those_of_everybody(
+    sender: Sender,
+    make_key: Callable[..., Any],
+    make_image: Callable[..., bytes],
+    logged: list[Any],
+    settings: Settings,
+) -> None:
+    job = sender.submit(make_image()).get_json()
+    worker = FakeWorker(settings)
+    worker.succeed(worker.claim())
+    address = f"{job['links']['self']}/correction"
+    assert sender.ask("PUT", address, json={"verdict": "right"}).status_code == 204
+    assert sender.ask("DELETE", address).status_code == 204
+    administrator = Sender(sender.client, make_key("admin")[1])
+    assert administrator.ask("GET", "/api/v1/corrections").status_code == 200
+    lines = [line for line in logged if line["event"] == "audit"]
+    assert [line["action"] for line in lines] == ["submit", "correct", "correct", "read"]
+    assert {line["thing"] for line in lines[:3]} == {audit_name(job["id"])}
+    assert lines[3]["route"] == "GET /api/v1/corrections"

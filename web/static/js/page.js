@@ -23,8 +23,19 @@
 
   for (const fault of ["htmx:sendError", "htmx:timeout", "htmx:sendAbort"]) document.addEventListener(fault, askAgain);
 
+  const corrects = (element) => (element instanceof Element ? element.closest("#correction") : null);
+
+  const notSaved = (event) => {
+    const message = corrects(event.detail.elt)?.querySelector(".unsaved");
+    if (message) message.hidden = false;
+  };
+
+  for (const fault of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(fault, notSaved);
+
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig } = event.detail;
+    // Refused, or erased meanwhile: the sentence that says so takes the place of the question.
+    if (corrects(requestConfig.elt) && xhr.status >= 400) event.detail.shouldSwap = true;
     if (!polls(requestConfig.elt)) return;
     // Erased meanwhile: the sentence takes the place of the status, and with it the poll ends.
     if (xhr.status === 404) event.detail.shouldSwap = true;
@@ -36,6 +47,10 @@
     if (polls(event.detail.requestConfig.elt)) {
       pause = FIRST_PAUSE_MS;
       document.getElementById("connection").hidden = true;
+    } else if (event.detail.target.id === "correction") {
+      // The button that was pressed is gone: readers by keyboard go on at the heading.
+      document.querySelector("#correction h2")?.focus();
+      return announce(document.querySelector("#correction[data-announce]"));
     } else if (event.detail.target.id === "main") {
       // A whole new content: readers by keyboard and ear go on at its heading.
       document.querySelector("#main h1")?.focus();

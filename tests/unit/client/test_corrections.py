@@ -1,0 +1,182 @@
+"""`dentiq corrections`: a data set folder that grows, follows changes of mind, and gives no job away."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from client import Dentiq, RequestRefusedError, ServerUnreachableError
+from client.corrections import Export, export_corrections
+from client.retries import RequestRetries
+from training.dataset import read_dataset
+
+
+class CorrectedServer:
+    """Corrections in memory, two a page; an image is its job's id."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, str] = {}
+        self.unreadable: set[str] = set()
+        self.fetched: list[str] = []
+        self.sent: list[tuple[str, str, Any]] = []
+        self.away_after: int | None = None
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        parts = request.url.path.removeprefix("/api/v1/").split("/")
+        if parts == ["corrections"]:
+            return self._page(int(request.url.params["cursor"]))
+        if parts[-1] == "correction":
+            self.sent.append((request.method, parts[1], json.loads(request.content) if request.content else None))
+            return httpx.Response(204)
+        if self.away_after is not None and len(self.fetched) == self.away_after:
+            raise httpx.ConnectError("gone")
+        if parts[1] in self.unreadable:
+            return httpx.Response(404, json={"code": "job_not_found", "detail": "It was erased.", "title": "x"})
+        self.fetched.append(parts[1])
+        return httpx.Response(200, content=parts[1].encode())
+
+    def _page(self, cursor: int) -> httpx.Response:
+        some = list(self.said.items())[cursor : cursor + 2]
+        following = cursor + 2 if len(some) == 2 else None
+        return httpx.Response(200, json={"jobs": [_job(*one) for one in some], "next_cursor": following})
+
+    def client(self) -> Dentiq:
+        return Dentiq(transport=httpx.MockTransport(self), retries=RequestRetries(attempts=1, first_attempts=1))
+
+    def export(self, out: Path) -> Export:
+        return export_corrections(self.client(), out, show=lambda _: None)
+
+
+def _job(job_id: str, label: str) -> dict[str, Any]:
+    predictions = [{"label": "caries", "probability": 0.9}, {"label": "ulcer", "probability": 0.1}]
+    return {
+        "id": job_id,
+        "status": "succeeded",
+        "outcome": "answered",
+        "model_version": "m1",
+        "predictions": predictions,
+        "correction": {"label": label, "verdict": "wrong", "corrected_at": "2026-01-01T00:00:00Z"},
+    }
+
+
+@pytest.fixture
+def server() -> CorrectedServer:
+    return CorrectedServer()
+
+
+def held(out: Path) -> dict[str, list[str]]:
+    """What each label's folder holds, by what the files hold."""
+    return {
+        folder.name: sorted(file.read_text() for file in folder.iterdir())
+        for folder in sorted(out.iterdir())
+        if folder.is_dir()
+    }
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "index.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_pages_become_folders_that_training_reads_as_they_are(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries", "c": "ulcer", "d": "gum_disease", "e": "caries"}
+    export = server.export(tmp_path / "new" / "data")
+    out = tmp_path / "new" / "data"
+    assert held(out) == {"caries": ["b", "e"], "gum_disease": ["d"], "ulcer": ["a", "c"]}
+    assert (export.written, export.labels) == (5, {"caries": 2, "ulcer": 2, "gum_disease": 1})
+    dataset = read_dataset(out)
+    assert dataset.labels == ("caries", "gum_disease", "ulcer")
+    assert {sample.file for sample in dataset.samples} == {row["file"] for row in rows(out)}
+    # What is the same scene, training finds out by looking.
+    assert {sample.group for sample in dataset.samples} == {""}
+    assert {row["answer"] for row in rows(out)} == {"caries"}
+
+
+def test_no_file_and_no_line_names_a_job(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"secretid": "ulcer"}
+    server.export(tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if "secretid" in path.name]
+    assert "secretid" not in (tmp_path / "index.csv").read_text()
+
+
+def test_what_names_no_label_is_left_out_and_counted(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "other", "c": "not_dental", "d": "../../outside", "e": "other"}
+    export = server.export(tmp_path / "data")
+    assert held(tmp_path / "data") == {"ulcer": ["a"]}
+    assert export.left_out == {"other": 2, "not_dental": 1, "../../outside": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_the_same_again_fetches_what_is_new_alone(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries"}
+    server.export(tmp_path)
+    server.said["c"] = "ulcer"
+    export = server.export(tmp_path)
+    assert (export.written, export.kept) == (1, 2)
+    assert server.fetched == ["a", "b", "c"]
+    assert len(rows(tmp_path)) == 3
+
+
+def test_a_change_of_mind_moves_the_photograph_or_takes_it_out(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries"}
+    server.export(tmp_path)
+    server.said["a"] = "caries"
+    server.export(tmp_path)
+    assert held(tmp_path) == {"caries": ["a", "b"]}
+    assert {row["label"] for row in rows(tmp_path)} == {"caries"}
+    server.said["a"] = "other"
+    server.export(tmp_path)
+    assert held(tmp_path) == {"caries": ["b"]}
+    assert len(rows(tmp_path)) == 1
+    assert server.fetched == ["a", "b"]
+
+
+def test_what_the_server_has_erased_stays_in_the_data_set(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries"}
+    server.export(tmp_path)
+    server.said = {"c": "ulcer"}
+    export = server.export(tmp_path)
+    assert held(tmp_path) == {"caries": ["b"], "ulcer": ["a", "c"]}
+    assert export.labels == {"caries": 1, "ulcer": 2}
+    assert len(rows(tmp_path)) == 3
+
+
+def test_a_picture_that_went_away_is_told_and_costs_the_others_nothing(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries", "c": "caries"}
+    server.unreadable = {"b"}
+    export = server.export(tmp_path)
+    assert (export.written, export.failed) == (2, {"job_not_found": 1})
+    assert held(tmp_path) == {"caries": ["c"], "ulcer": ["a"]}
+
+
+def test_an_export_that_broke_off_is_a_data_set_and_goes_on(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = dict.fromkeys("abcde", "ulcer")
+    server.away_after = 3
+    with pytest.raises(ServerUnreachableError):
+        server.export(tmp_path)
+    assert len(rows(tmp_path)) == 3
+    (tmp_path / "index.csv").unlink()  # as a kill leaves it
+    server.away_after = None
+    server.export(tmp_path)
+    assert server.fetched == list("abcde")
+    assert len(rows(tmp_path)) == 5
+
+
+def test_a_correction_is_sent_confirmed_and_withdrawn(server: CorrectedServer) -> None:
+    with server.client() as dentiq:
+        dentiq.correct("a/b", "ulcer")
+        dentiq.confirm("j1")
+        dentiq.withdraw_correction("j1")
+        assert dentiq.image("j1") == b"j1"
+    assert server.sent[1:] == [("PUT", "j1", {"verdict": "right"}), ("DELETE", "j1", None)]
+    assert server.sent[0][2] == {"label": "ulcer"}
+
+
+def test_a_refusal_is_raised_with_its_code(server: CorrectedServer) -> None:
+    server.unreadable = {"j1"}
+    with server.client() as dentiq, pytest.raises(RequestRefusedError) as refused:
+        dentiq.image("j1")
+    assert refused.value.code == "job_not_found"

@@ -1,0 +1,106 @@
+"""The corrections of the API: readers say what a photograph shows, training asks for what they said."""
+
+from typing import Final, Literal
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from web.api.answers import JSON, empty, problems
+from web.api.jobs import JobPath
+from web.api.parameters import LAST_CURSOR, Parameters
+from web.representation import API_PREFIX, JobDocument, job_document
+from web.services import services
+
+corrections = APIBlueprint(
+    "corrections",
+    __name__,
+    url_prefix=API_PREFIX,
+    abp_tags=[Tag(name="corrections", description="What readers say that photographs show, for training")],
+)
+
+# Records that are in memory at one time; a page of 500 jobs is 700 kB of JSON.
+_MOST: Final = 500
+
+
+class ConfirmationBody(BaseModel):
+    """That the answer is right."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Literal["right"] = Field(
+        description="The answer is right as it stands", json_schema_extra={"example": "right"}
+    )
+
+
+class LabelBody(BaseModel):
+    """What the photograph shows, whatever the answer is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str = Field(
+        max_length=48,
+        description="A label of any version that has served, `other` where none of them names it, `not_dental` where "
+        "the photograph shows no teeth or gums",
+        json_schema_extra={"example": "other"},
+    )
+
+
+class CorrectionBody(RootModel[ConfirmationBody | LabelBody]):
+    """Either of the two; both at once would leave open which counts."""
+
+
+class CorrectedQuery(Parameters):
+    """Which part of the corrected jobs."""
+
+    cursor: int = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
+    limit: int = Field(100, ge=1, le=_MOST)
+
+
+class CorrectedJobsDocument(BaseModel):
+    """A part of the corrected jobs, in the order of their first corrections."""
+
+    jobs: list[JobDocument]
+    next_cursor: int | None = Field(description="Where to go on; null at the end of what was corrected so far")
+
+
+@corrections.put(
+    "/jobs/<job_id>/correction",
+    operation_id="correct_job",
+    responses={204: None, **problems(400, 404, 409, 415, 422, 503)},
+)
+def correct(path: JobPath, body: CorrectionBody) -> Response:
+    """Say whether a result is right, or what the photograph shows.
+
+    The job shows it as `correction`. It replaces an earlier one; the same again changes nothing. It is kept as long as
+    the job, and erased with it.
+    """
+    register = services().corrections
+    if isinstance(body.root, LabelBody):
+        register.correct(path.job_id, body.root.label)
+    else:
+        register.confirm(path.job_id)
+    return empty()
+
+
+@corrections.delete(
+    "/jobs/<job_id>/correction", operation_id="withdraw_correction", responses={204: None, **problems(404, 503)}
+)
+def withdraw(path: JobPath) -> Response:
+    """Take a correction back; without one nothing happens."""
+    services().corrections.withdraw(path.job_id)
+    return empty()
+
+
+@corrections.get(
+    "/corrections", operation_id="list_corrections", responses={200: CorrectedJobsDocument, **problems(422, 503)}
+)
+def list_corrected(query: CorrectedQuery) -> Response:
+    """List a part of all corrected jobs, for a data set: `dentiq corrections` makes it.
+
+    It shows jobs whose addresses nobody was given; where API keys are asked for it needs the scope `admin`.
+    """
+    page = services().corrections.page(cursor=query.cursor, count=query.limit)
+    document = CorrectedJobsDocument(jobs=[job_document(job) for job in page.jobs], next_cursor=page.cursor)
+    return Response(document.model_dump_json(), content_type=JSON)
