@@ -4,29 +4,34 @@ from collections.abc import Iterable
 from typing import Any
 
 from common.manifest import Manifest
+from training.about import About
 from training.plan import FitPlan
 
 CARD_FILE = "card.md"
 
 
-# What a card says of its test figures unless the one who exports knows better.
-ONE_LOOK = "Test was looked at once for this version."
-
-
-def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str) -> str:
+def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str, about: About) -> str:
     """Write the card of a version as Markdown.
 
     Args:
         manifest: Of the version.
         ingredients: The choices of each run whose weights were averaged, with its share.
         note: How often test was looked at, and what else a reader should know of the figures.
+        about: What its collector says of the data set.
     """
-    sections = (_labels, _shortcuts, _foreign, _leakage, _data)
-    parts = [_head(manifest), _splits(manifest, note), *(section(manifest) for section in sections)]
-    return "\n\n".join(part for part in [*parts, _training(ingredients), _LIMITS] if part) + "\n"
+    parts = [
+        _head(manifest, about),
+        _splits(manifest, note),
+        *(section(manifest) for section in (_labels, _shortcuts, _foreign)),
+        _leakage(manifest, about),
+        _data(manifest, about),
+        _training(ingredients),
+        _limits(manifest, about),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(manifest: Manifest) -> str:
+def _head(manifest: Manifest, about: About) -> str:
     agreement = manifest.metrics.get("onnx_agreement", {})
     return (
         f"# {manifest.version}\n\n"
@@ -36,8 +41,7 @@ def _head(manifest: Manifest) -> str:
         f"`{manifest.preprocessing.digest}`.\n"
         f"ONNX against torch on the test split: equal top label {agreement.get('top_label_equal', 0):.0%}, largest "
         f"difference of a probability {agreement.get('max_probability_difference', 0):.1e}.\n\n"
-        "**Research use only.** It informs; it does not diagnose. The photographs it learned from carry no licence\n"
-        "that would allow anything else."
+        f"**Research use only.** It informs; it does not diagnose. {about.licence or _LICENCE_UNKNOWN}"
     )
 
 
@@ -117,7 +121,7 @@ def _foreign(manifest: Manifest) -> str:
     return f"## Foreign images\n\n{intro}\n\n{_table(head, rows)}"
 
 
-def _leakage(manifest: Manifest) -> str:
+def _leakage(manifest: Manifest, about: About) -> str:
     found = manifest.metrics.get("leakage")
     if not found:
         return ""
@@ -125,18 +129,16 @@ def _leakage(manifest: Manifest) -> str:
         "## What a random split would have claimed\n\n"
         "The same simple classifier (logistic regression on the starting network's features), the same images, split\n"
         f"by image: macro-F1 {found['by_image']:.3f}; split by group: {found['by_group']:.3f}. The difference is\n"
-        "copies of the test photographs among the training ones. Published figures of this collection come from\n"
-        "splits by image."
-    )
+        f"copies of the test photographs among the training ones. {about.published}"
+    ).rstrip()
 
 
-def _data(manifest: Manifest) -> str:
+def _data(manifest: Manifest, about: About) -> str:
     shares = ", ".join(f"{label} {share:.0%}" for label, share in manifest.training_shares.items())
     return (
         "## Data\n\n"
         f"Training images by label: {shares}. Digest of the data set: `{manifest.dataset_digest[:16]}`.\n"
-        "Public repositories, most without a stated licence (the disease photographs are scraped from the web); the\n"
-        "images are not part of this repository. Labels are not by dentists as far as stated."
+        f"{about.data or _ORIGIN_UNKNOWN}"
     )
 
 
@@ -166,11 +168,24 @@ _SHORTCUTS = {
     "grey_balanced": "one white balance (grey world)",
 }
 
-_LIMITS = (
-    "## Limits\n\n"
-    "About 1,000 distinct photographs; weak labels (calculus above all); one label a photograph although many show\n"
-    "several findings. `hypodontia` means visibly missing teeth, not congenital absence. Most of `healthy` are\n"
-    "children's teeth by one camera. No patient is known, so one person's photographs may lie in two splits.\n"
-    "Photographs of other collectors are classified much worse than these figures say: a linear classifier that\n"
-    "learned `healthy` from one collector alone found next to none of another's (docs/model.md)."
+_LICENCE_UNKNOWN = (
+    "Nobody stated under which licence the\n"
+    "photographs it learned from may be used, nor what may be done with a version made of them."
 )
+
+_ORIGIN_UNKNOWN = "Nobody stated where the photographs come from, who is on them, or who labelled them."
+
+
+def _limits(manifest: Manifest, about: About) -> str:
+    return f"## Limits\n\n{about.limits or _general_limits(manifest)}"
+
+
+def _general_limits(manifest: Manifest) -> str:
+    test = manifest.metrics.get("test", {}).get("all", {})
+    measured = f"{test.get('images', 0)} images in {test.get('groups', 0)} groups"
+    return (
+        f"The figures come from {measured} of the same collection that the version learned from.\n"
+        "Photographs of other cameras, collectors or people may be answered much worse; that was not measured.\n"
+        "Labels were taken as the folders give them. A group is one scene, or what the index calls one: where it\n"
+        "does not name people, photographs of one person may lie in two splits."
+    )

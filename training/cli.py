@@ -11,11 +11,12 @@ from click.core import ParameterSource
 from common.errors import DentiqError
 from common.model_store import ModelStore
 from training import steps
-from training.card import ONE_LOOK
+from training.about import read_about
 from training.errors import TrainingError
 from training.export import check_name
 from training.options import (
     SEED,
+    about_option,
     data_argument,
     fit_options,
     foreign_option,
@@ -97,11 +98,12 @@ def evaluate(run_folder: Path, foreign: Path | None, test: bool) -> None:
 @run_option
 @store_option
 @version_option
-@click.option("--note", default=ONE_LOOK, show_default=True, help="Stands below the card's figures.")
-def export(run_folder: Path, store_folder: Path, version: str | None, note: str) -> None:
+@click.option("--note", default="", help="Stands below the card's figures.")
+@about_option
+def export(run_folder: Path, store_folder: Path, version: str | None, **texts: Any) -> None:
     """Write the trained network into the model store."""
     run = Run(run_folder)
-    steps.run_export(run, ModelStore(store_folder), version or _version_name(run), note=note)
+    steps.run_export(run, ModelStore(store_folder), version or _version_name(run), **texts)
 
 
 @main.command("all")
@@ -111,6 +113,7 @@ def export(run_folder: Path, store_folder: Path, version: str | None, note: str)
 @version_option
 @foreign_option
 @rule_option
+@about_option
 @click.option(
     "--recipe",
     type=click.Choice(get_args(Recipe)),
@@ -122,9 +125,12 @@ def export(run_folder: Path, store_folder: Path, version: str | None, note: str)
 def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) -> None:
     """Do every step for the images below DATA: split, fit, calibrate, evaluate, export, promote."""
     run, store = Run(run_folder), ModelStore(store_folder)
-    version, foreign, rule, recipe = (choices.pop(name) for name in ("version", "foreign", "rule", "recipe"))
+    version, foreign, rule = (choices.pop(name) for name in ("version", "foreign", "rule"))
+    about, recipe = (choices.pop(name) for name in ("about", "recipe"))
     if version is not None:
         check_name(store, version)  # not after hours of training
+    if about is not None:
+        read_about(about)
     plan = FitPlan(**choices)
     plans = served_plans(plan, _given(choices)) if recipe == "served" else None
     steps.run_split(data, run, plan)
@@ -135,7 +141,7 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
     steps.run_calibrate(run, rule=rule)
     steps.run_evaluate(run, test=True, foreign=foreign)
     name = version or _version_name(run)
-    steps.run_export(run, store, name)
+    steps.run_export(run, store, name, about=about)
     steps.run_promote(store, name)
 
 

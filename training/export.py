@@ -12,6 +12,7 @@ import torch
 
 from common.manifest import GoldenCase, Manifest, Preprocessing
 from common.model_store import ModelStore, sha256_of
+from training.about import About
 from training.card import CARD_FILE, card
 from training.dataset import Dataset
 from training.errors import ExportMismatchError
@@ -49,7 +50,7 @@ def check_name(store: ModelStore, version: str) -> None:
         raise click.UsageError(f"The model store holds {version!r} already: choose another name, or remove that one.")
 
 
-def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
+def export(run: Run, store: ModelStore, version: str, *, note: str, about: About) -> Manifest:
     """Write a version into the store; nothing appears under its name before all of it is written and checked.
 
     Args:
@@ -57,6 +58,7 @@ def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
         store: Where to.
         version: Name of the version.
         note: Of the card, below the figures: how often test was looked at, and what else a reader should know of them.
+        about: Of the card: what its collector says of the data set.
 
     Raises:
         click.UsageError: Calibration or figures are of other weights, or the name cannot be used: see `check_name`.
@@ -77,7 +79,7 @@ def export(run: Run, store: ModelStore, version: str, *, note: str) -> Manifest:
         agreement = _agreement(run, folder, plan.preprocessing)
         _copy_extras(run, folder)
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
-        (folder / CARD_FILE).write_text(card(manifest, run.ingredients(), note), encoding="utf-8")
+        (folder / CARD_FILE).write_text(card(manifest, run.ingredients(), note, about), encoding="utf-8")
         manifest.write(folder)
         folder.rename(store.root / version)
     return manifest

@@ -40,6 +40,11 @@ rule_option = click.option(
     help="Which score tells foreign images.",
 )
 version_option = click.option("--version", default=None, help="Name of the version  [default: date and architecture]")
+about_option = click.option(
+    "--about",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What the model card says of the photographs  [default: about.md in DATA]",
+)
 data_argument = click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
+from training.about import ABOUT_NAME, read_about
 from training.calibrate import abstain_threshold, fit_temperature
-from training.card import ONE_LOOK
 from training.dataset import Dataset, Sample, survey, with_labels
 from training.evaluate import Thresholds
 from training.export import export
@@ -32,6 +32,9 @@ from training.tables import print_figures, print_history, print_split
 from training.teacher import lessons
 from worker.inference.calibration import probabilities
 from worker.inference.predictor import load_predictor
+
+# What a card says of its test figures unless the one who exports knows better.
+ONE_LOOK = "Test was looked at once for this version."
 
 ForeignKind = Literal["mahalanobis", "knn", "energy"]
 
@@ -60,6 +63,7 @@ def run_split(data: Path, run: Run, plan: FitPlan) -> Dataset:
 
 
 def _usable_images(data: Path) -> Dataset:
+    read_about(data / ABOUT_NAME)  # a mistake in it is told now, not after the training
     named, remarks = survey(data)
     dataset, broken = readable(named)
     for remark in [*remarks, *(f"{file}: {reason}" for file, reason in broken)]:
@@ -124,9 +128,10 @@ def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     draw_all(run, last, thresholds)
 
 
-def run_export(run: Run, store: ModelStore, version: str, *, note: str = ONE_LOOK) -> Manifest:
-    """Write a version into the store."""
-    manifest = export(run, store, version, note=note)
+def run_export(run: Run, store: ModelStore, version: str, *, note: str = "", about: Path | None = None) -> Manifest:
+    """Write a version into the store, with what `about` (else the data set's own file) says of the photographs."""
+    said = read_about(about or run.dataset().root / ABOUT_NAME)
+    manifest = export(run, store, version, note=note or ONE_LOOK, about=said)
     console.print(f"exported [bold]{version}[/] to {store.root / version}")
     return manifest
 
