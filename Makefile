@@ -22,7 +22,7 @@ SCOPES ?= submit read
 MUTATIONS ?= 5000
 SEED ?= 1
 
-.PHONY: key keys revoke corpus audit
+.PHONY: key keys revoke corpus audit sbom
 .PHONY: help setup run reload stop test test-monitoring test-compose lint fmt typecheck unit bench chaos chaos-short soak lock lock-images screenshots translations
 
 help: ## List the targets
@@ -41,8 +41,19 @@ stop: ## Stop a platform that was started by `make run`
 	exec $(BIN)/python -m infra.local stop
 
 audit: $(INSTALLED) ## Ask the public database of weaknesses about every pinned dependency (needs the internet)
-	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/python $(PIP_INSTALL) pip-audit==2.10.1; }
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@test -x .venv-audit/bin/pip-audit || .venv-audit/bin/python $(PIP_INSTALL) pip-audit==2.10.1
 	@.venv-audit/bin/pip-audit --strict --disable-pip --no-deps -r constraints.txt
+
+sbom: ## List what the container images hold, as CycloneDX in var/sbom (its tool comes from the internet the first time)
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@test -x .venv-audit/bin/cyclonedx-py || .venv-audit/bin/python $(PIP_INSTALL) cyclonedx-bom==7.5.0
+	@mkdir -p var/sbom
+	@for image in web worker; do \
+		.venv-audit/bin/cyclonedx-py requirements --output-reproducible infra/docker/$$image.txt \
+			-o var/sbom/$$image.cdx.json || exit; \
+	done
+	@echo "Written: var/sbom/web.cdx.json, var/sbom/worker.cdx.json."
 
 corpus: setup ## Send malformed pictures to a stack of its own: MUTATIONS=5000 SEED=1
 	$(BIN)/python -m tests.corpus --mutations $(MUTATIONS) --seed $(SEED)
