@@ -93,13 +93,13 @@ from common.errors.requests import (
     ArchiveTooLargeError,
     BatchClosedError,
     BatchNotFoundError,
+    CorrectionInvalidError,
     ExplanationUnavailableError,
     IdempotencyConflictError,
-    CorrectionInvalidError,
     JobNotFoundError,
+    ResultMissingError,
     TooManyPartsError,
 )
-    ResultMissingError,
 from common.errors.serving import (
     ConfigurationError,
     ModelError,
