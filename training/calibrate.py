@@ -8,6 +8,9 @@ from worker.inference.calibration import probabilities
 # What is answered shall be right this often.
 WANTED_ACCURACY = 0.90
 
+# Between which a temperature is looked for; a network that wants another is not calibrated by one.
+TEMPERATURES = (0.2, 5.0)
+
 
 def fit_temperature(logits: Floats, truth: Labels, groups: list[str]) -> float:
     """Find the temperature that makes the truth likeliest, each group weighing the same (Guo et al. 2017)."""
@@ -18,7 +21,7 @@ def fit_temperature(logits: Floats, truth: Labels, groups: list[str]) -> float:
         return -float(np.sum(weights * np.log(rows[np.arange(len(truth)), truth] + 1e-12)))
 
     # The curve is flat around its one minimum; steps of 1 % are finer than any validation set can tell.
-    candidates = np.geomspace(0.2, 5.0, 324)
+    candidates = np.geomspace(*TEMPERATURES, 324)
     return round(float(candidates[np.argmin([surprise(float(value)) for value in candidates])]), 4)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from common.manifest import Manifest
 from training.about import About
+from training.doubts import doubts
 from training.plan import FitPlan
 
 CARD_FILE = "card.md"
@@ -60,11 +61,21 @@ def _splits(manifest: Manifest, note: str) -> str:
         "and the rule for foreign images were fitted on validation.\n\n"
         f"{note}\n\n"
         f"{_table(head, rows)}\n\n"
-        f"Temperature {manifest.temperature}; answered from a probability of {manifest.abstain_threshold} on.\n"
+        f"Temperature {manifest.temperature:.4f}; answered from a probability of "
+        f"{manifest.abstain_threshold or 0:.4f} on.\n"
         "Calibration error: 15 bins of equal mass.\n\n"
+        f"{_doubts(manifest)}"
         "![confusion matrix](confusion.png) ![reliability](reliability.png) ![risk and coverage](risk_coverage.png)\n"
         "![training](history.png)"
     )
+
+
+def _doubts(manifest: Manifest) -> str:
+    val = manifest.metrics.get("val", {}).get("all", {})
+    if not val.get("images"):
+        return ""
+    found = doubts(temperature=manifest.temperature, answered=val["answered"]["share"], groups=val["groups"])
+    return "".join(f"**Doubtful.** {doubt}\n\n" for doubt in found)
 
 
 def _split_cells(values: dict[str, Any]) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ ALLOWED_REJECTIONS = 0.02
 # 0.01 to 3 the separation stays within 0.001; the more, the less it clings to the cameras of the training photographs.
 _SHRINKAGE = 0.5
 
+# At least this much variance in every direction: with one photograph a label there is none within the labels.
+_LEAST_VARIANCE = 1e-6
+
 
 def fit_score(kind: str, train: SplitOutputs, num_labels: int) -> ForeignScore:
     """Fit one score.
@@ -61,7 +64,8 @@ def _mahalanobis(train: SplitOutputs, num_labels: int) -> Arrays:
     means = np.stack([unit[train.truth == label].mean(axis=0) for label in range(num_labels)])
     centred = unit - means[train.truth]
     covariance = centred.T @ centred / len(unit)
-    covariance += _SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    shared = max(_SHRINKAGE * float(np.trace(covariance)) / len(covariance), _LEAST_VARIANCE)
+    covariance += shared * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
     # Every direction counts: foreign images differ where dental ones do not.
     projection = vectors / np.sqrt(values)

@@ -12,7 +12,8 @@ from common.model_store import ModelStore, Shadow
 from training.about import ABOUT_NAME, read_about
 from training.calibrate import abstain_threshold, fit_temperature
 from training.dataset import Dataset, Sample, survey, with_labels
-from training.evaluate import Thresholds
+from training.doubts import doubts
+from training.evaluate import Thresholds, answered
 from training.export import export
 from training.fit import EpochResult, Pictures, fit
 from training.foreign import fit_score, save_score, threshold
@@ -107,8 +108,14 @@ def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:
     ood_rule = OodRule(kind=rule, threshold=threshold(score, val), file=save_score(score, run.folder))
     values = {"temperature": temperature, "abstain_threshold": abstain, "ood_rule": ood_rule.model_dump()}
     run.save_measured("calibration", values)
-    console.print(f"temperature {temperature}, answers from probability {abstain} on")
+    answers = answered(rows, val.truth, abstain)
+    console.print(
+        f"temperature {temperature:.4f}, answers from probability {abstain:.4f} on: {answers['share']:.1%} of the "
+        f"validation images, {answers['accuracy']:.1%} of them right"
+    )
     console.print(f"foreign from a {rule} score of {ood_rule.threshold:.4f} on")
+    for doubt in doubts(temperature=temperature, answered=answers["share"], groups=len(set(val.groups))):
+        warn("doubtful", doubt)
 
 
 def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:

@@ -132,6 +132,11 @@ def test_images_unlike_the_training_ones_score_higher(kind: str) -> None:
     assert separation(scores(score, val), scores(score, strange)) > 0.99
 
 
+def test_one_photograph_a_label_is_enough_for_a_score_that_is_a_number() -> None:
+    found = scores(fit_score("mahalanobis", split(2), 2), split(8, seed=1))
+    assert np.isfinite(found).all()
+
+
 def test_energy_is_low_where_a_logit_is_high() -> None:
     score = ForeignScore("energy", {})
     found = score.of(NetworkOutput(np.array([[9.0, 0.0], [1.0, 0.0]], np.float32), np.zeros((2, 1), np.float32)))
