@@ -9,6 +9,7 @@ machine that reaches no container registry first needs images under the names th
 import random
 import re
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.contract.dashboards import FILES, filled_in, queries
 from tests.fixtures.images import encode_image
 from tests.waiting import wait_until
 
+COMPOSE_PAGE = ROOT / "docs" / "compose.md"
 IMAGES = 300
 ARCHIVE_MEGABYTES = 300
 
@@ -90,6 +92,37 @@ def make_a_key(platform: Platform) -> None:
     )
 
 
+def lose_the_passwords(platform: Platform) -> None:
+    """Lose Grafana's password file, and reset the password as docs/compose.md says, where there is a Grafana."""
+
+    def secret() -> str:
+        return platform.compose("exec", "-T", "grafana", "cat", "/run/grafana-secret/admin_password").strip()
+
+    def status() -> int:
+        login = ("admin", secret())
+        return httpx.get(f"{platform.url('GRAFANA')}/api/user", auth=login, timeout=20).status_code
+
+    before = secret()
+    has_command = bool(platform.compose("exec", "-T", "grafana", "sh", "-c", "command -v grafana || true").strip())
+    assert not has_command or status() == HTTPStatus.OK
+    platform.compose("rm", "--stop", "--force", "grafana", "secrets")
+    platform.remove_volume("grafana-secret")
+    platform.compose("up", "-d", "--wait")
+    assert secret() not in {"", before}
+    if has_command:
+        assert status() == HTTPStatus.UNAUTHORIZED
+        platform.compose("exec", "-T", "grafana", "sh", "-c", documented_reset())
+        assert status() == HTTPStatus.OK
+    else:
+        click.echo("a new password; a stand-in of Grafana has no database to reset it in")
+
+
+def documented_reset() -> str:
+    """Read from the document what resets Grafana's password."""
+    (command,) = re.findall(r"docker compose exec grafana sh -c '(.+)'$", COMPOSE_PAGE.read_text(), flags=re.MULTILINE)
+    return str(command)
+
+
 def scale(platform: Platform) -> None:
     """Start two more workers; nothing else may be recreated or started again."""
     before = platform.containers()
@@ -155,6 +188,7 @@ def main(photos: Path) -> None:
         platform.compose("up", "--build", "-d", "--wait")
         work(platform)
         make_a_key(platform)
+        lose_the_passwords(platform)
         scale(platform)
         take_a_large_archive(platform)
         stop_under_load(platform)

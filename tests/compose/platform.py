@@ -57,6 +57,10 @@ class Platform:
             sys.exit(done.stderr[-4000:])
         return done.stdout
 
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container uses."""
+        subprocess.run(["docker", "volume", "rm", f"{PROJECT}_{name}"], capture_output=True, check=True)
+
     def containers(self) -> dict[str, dict[str, Any]]:
         """Read every container of the project, by name, with what Docker knows of it."""
         ids = self.compose("ps", "--all", "--quiet").split()
