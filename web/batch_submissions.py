@@ -87,14 +87,16 @@ class BatchSubmissions:
         self, batch_id: str, portion: Sequence[Upload], addition: Addition, *, idempotency: IdempotencyKey | None
     ) -> None:
         good = [upload for upload in portion if self._inspected(upload, addition)]
-        if not good:
+        if not good and idempotency is None:
             return
         names = [clean_filename(upload.filename, fallback="image") for upload in good]
         ids = new_job_ids(len(good))
         jobs = [NewJob(job_id, QueueName.BULK, name) for job_id, name in zip(ids, names, strict=True)]
-        self.store.announce_uploads([job.id for job in jobs], grace_seconds=self.settings.upload_grace_seconds)
-        self.storage.put_many({image_key(job_id): upload.data for job_id, upload in zip(ids, good, strict=True)})
+        if good:
+            self.store.announce_uploads(ids, grace_seconds=self.settings.upload_grace_seconds)
+            self.storage.put_many({image_key(job_id): upload.data for job_id, upload in zip(ids, good, strict=True)})
         membership = BatchMembership(batch_id, life_seconds=self.settings.batch_life_seconds)
+        # Without a good image too: the key then belongs to this request as to any other.
         # When this is refused the images stay until their announced erasure; so do those of a repetition.
         made = self.store.create(jobs, batch=membership, idempotency=idempotency)
         addition.accepted += [AcceptedImage(job_id, name) for job_id, name in zip(made.job_ids, names, strict=True)]

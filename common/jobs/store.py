@@ -66,7 +66,7 @@ class JobStore:
         """Make records of stored images and queue them, all or none.
 
         Args:
-            jobs: All of one queue.
+            jobs: All of one queue. None make nothing; the key is used all the same, and the batch looked at.
             batch: The batch that they join.
             idempotency: Given again with the same digest, it makes nothing and answers the first request's jobs.
             webhook_url: Who is told of the end of jobs without a batch; nobody if empty.
@@ -76,7 +76,7 @@ class JobStore:
             BatchNotFoundError: There is no such batch.
             BatchClosedError: The batch takes no more images.
         """
-        (queue,) = {job.queue for job in jobs}
+        (queue,) = {job.queue for job in jobs} or {QueueName.BULK}
         membership = (batch.batch_id, int(batch.life_seconds)) if batch else ("", 0)
         fields = [value for job in jobs for value in (job.id, job.filename)]
         with redis_errors_translated():

@@ -160,7 +160,7 @@ local function announce(ids)
 end
 
 -- Looks up a used Idempotency-Key: returns 'replayed' and the first answer's ids, 'conflict', or nothing.
--- A key whose jobs (or batch) have all been erased counts as unused: its answer is gone.
+-- A key whose jobs (or batch) have all been erased counts as unused: its answer is gone. One that made none is used.
 local function replay(key, digest, record_key)
     if key == '' then return nil end
     local known = redis.call('HMGET', key, 'digest', 'ids')
@@ -171,7 +171,7 @@ local function replay(key, digest, record_key)
         ids[#ids + 1] = id
         kept = kept + redis.call('EXISTS', record_key(id))
     end
-    if kept == 0 then return nil end
+    if kept == 0 and #ids > 0 then return nil end
     if known[1] ~= digest then return 'conflict', {} end
     return 'replayed', ids
 end

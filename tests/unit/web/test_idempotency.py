@@ -71,6 +71,30 @@ def test_the_same_is_answered_again_and_another_refused(
     assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_conflict")
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_request_without_a_good_image_is_one_too(
+    client: FlaskClient, make_image: Callable[..., bytes], count: int
+) -> None:
+    batch = new_batch(client)
+
+    def add(*images: bytes) -> TestResponse:
+        files = [(io.BytesIO(image), f"{number}.jpg") for number, image in enumerate(images)]
+        return client.post(f"{batch}/images", data={"images": files}, headers=KEY)
+
+    bad = [b"no image at all"] * count
+    first, again = add(*bad), add(*bad)
+    assert (first.status_code, len(first.get_json()["rejected"])) == (202, count)
+    assert (again.status_code, again.get_json()) == (202, first.get_json())
+    for other in ([make_image()], [*bad, make_image()], [b"something else"]):
+        answer = add(*other)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "idempotency_conflict")
+    assert client.get(batch).get_json()["total"] == 0
+    # And the other way round: what was good is not taken back by what is bad.
+    batch = new_batch(client)
+    assert add(make_image()).status_code == 202
+    assert add(*bad).get_json()["code"] == "idempotency_conflict"
+
+
 def test_a_batch_is_cancelled_twice_without_harm(client: FlaskClient) -> None:
     batch = new_batch(client)
     answers = [client.post(f"{batch}/cancel", headers=KEY).get_json() for _ in range(2)]
