@@ -101,12 +101,18 @@ class BatchView:
         )
 
     @property
+    def standing(self) -> str:
+        """Changes whenever a photograph of the page may stand otherwise than before."""
+        return f"{self.batch.ended}-{self.batch.counts[JobStatus.RUNNING]}-{self.batch.total}"
+
+    @property
     def facts(self) -> list[tuple[str, str, str]]:
         """Slug, name and number of each way to stand that some photograph has."""
         counts = self.batch.counts
         shown = count_shows(self.groups, total=self.batch.total)
         facts = [
-            ("waiting", gettext("Waiting"), counts[JobStatus.QUEUED] + counts[JobStatus.RUNNING]),
+            ("queued", gettext("Queued"), counts[JobStatus.QUEUED]),
+            ("running", gettext("Running"), counts[JobStatus.RUNNING]),
             ("answered", gettext("Answered"), shown[Show.ANSWERED]),
             ("uncertain", gettext("Uncertain"), shown[Show.UNCERTAIN]),
             ("not_dental", gettext("Not a dental photo"), shown[Show.NOT_DENTAL]),

@@ -49,12 +49,12 @@ def page(batch_id: str) -> str:
 
 @batch_pages.get("/batches/<batch_id>/progress")
 def progress(batch_id: str) -> Response:
-    """Answer the part of the page that counts; tell its script when results have come since it asked last."""
+    """Answer the part of the page that counts; tell its script when a photograph has moved since it asked last."""
     turn = min(max(0, request.args.get("turn", 0, type=int)), 100)
     view = _view(services(), batch_id)
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * _GROWTH**turn)
     response = make_response(render_template("parts/batch_progress.html", view=view, turn=turn + 1, pause=pause))
-    if request.args.get("seen", -1, type=int) != view.batch.ended:
+    if request.args.get("seen") != view.standing:
         response.headers["HX-Trigger"] = "batch-moved"
     return response
 

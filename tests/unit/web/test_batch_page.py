@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from html import unescape
 
@@ -60,6 +61,47 @@ def files(page: str) -> list[str]:
 def further(page: str) -> str:
     found = re.search(r'hx-get="(/batches/[^"]+/tiles[^"]*)"', page)
     return found.group(1) if found else ""
+
+
+def test_the_counts_say_what_the_tiles_say(
+    client: FlaskClient, batch: str, add: Callable[[int], None], worker: FakeWorker
+) -> None:
+    def told() -> tuple[dict[str, int], dict[str, int]]:
+        page = read(client, f"/batches/{batch}")
+        counts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page))
+        tiles = Counter(re.findall(r'class="verdict"><span>([^<]+)<', page))
+        return {name: int(count) for name, count in counts.items()}, dict(tiles)
+
+    add(40)
+    assert told() == ({"Queued": 40}, {"Queued": 40})
+    claims = worker.claim()
+    counts, tiles = told()
+    assert counts == tiles == {"Queued": 40 - len(claims), "Running": len(claims)}
+    worker.fail(claims[:3])
+    counts, tiles = told()
+    assert counts == tiles == {"Queued": 40 - len(claims), "Running": len(claims) - 3, "Failed": 3}
+
+
+def test_the_page_hears_of_photographs_that_are_taken_up_and_of_those_that_end(
+    client: FlaskClient, batch: str, add: Callable[[int], None], worker: FakeWorker
+) -> None:
+    add(2)
+
+    def moved(page: str) -> tuple[str, bool]:
+        (address,) = re.findall(r'hx-get="(/batches/[^"]+/progress[^"]*)"', page)
+        answer = client.get(unescape(address))
+        return answer.get_data(as_text=True), answer.headers.get("HX-Trigger") == "batch-moved"
+
+    page, heard = moved(read(client, f"/batches/{batch}"))
+    assert not heard
+    claims = worker.claim()
+    page, heard = moved(page)
+    assert heard
+    page, heard = moved(page)
+    assert not heard
+    worker.succeed(claims[:1])
+    page, heard = moved(page)
+    assert heard
 
 
 def test_all_photographs_are_reached_a_page_at_a_time(
