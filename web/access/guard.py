@@ -46,7 +46,7 @@ OPEN_ENDPOINTS: Final = frozenset(
 _UNCOUNTED: Final = frozenset({"static", "health.healthz", "health.readyz"})
 
 # They tell about the platform, or of jobs whose addresses nobody was given.
-_ADMIN_ENDPOINTS: Final = frozenset({"health.metrics", "system.page", "corrections.list_corrected"})
+_ADMIN_ENDPOINTS: Final = frozenset({"health.metrics", "system.page", "system.state", "corrections.list_corrected"})
 
 # They change nothing (RFC 9110, 9.2.1).
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any, Final
 
 from flask import Blueprint, render_template
 from flask_babel import format_decimal
@@ -12,6 +13,9 @@ from web.i18n import gettext
 from web.services import Services, services
 
 system = Blueprint("system", __name__)
+
+# Seconds between two looks of an open page: a queue that fills is seen in time, and each look costs about 2 ms.
+_PAUSE_SECONDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,23 @@ class WorkerRow:
 def page() -> str:
     """Show the queues, the workers and the links to Flower, Grafana and Prometheus."""
     found = services()
-    return render_template(
-        "system.html",
-        missing=found.readiness.missing(),
-        queues=_queues(found),
-        running=format_decimal(found.store.running()),
-        workers=_workers(found),
-        links=_links(found.settings),
-    )
+    return render_template("system.html", links=_links(found.settings), **_state(found))
+
+
+@system.get("/system/state")
+def state() -> str:
+    """Answer the part of the page that changes; its script asks every few seconds."""
+    return render_template("parts/system_state.html", **_state(services()))
+
+
+def _state(found: Services) -> dict[str, Any]:
+    return {
+        "missing": found.readiness.missing(),
+        "queues": _queues(found),
+        "running": format_decimal(found.store.running()),
+        "workers": _workers(found),
+        "pause": _PAUSE_SECONDS,
+    }
 
 
 def _queues(found: Services) -> list[QueueRow]:

@@ -46,7 +46,13 @@ def test_a_key_opens_what_its_scopes_name(client: FlaskClient, make_key: MakeKey
     refused = reading.submit(make_image())
     assert (refused.status_code, refused.get_json()["code"]) == (403, "scope_missing")
     assert reading.ask("DELETE", address).status_code == 403
-    assert [sender.ask("GET", "/metrics").status_code for sender in (submitting, reading, admin)] == [403, 403, 200]
+    for tells in ("/metrics", "/system", "/system/state", "/api/v1/corrections"):
+        assert [sender.ask("GET", tells).status_code for sender in (submitting, reading, admin)] == [403, 403, 200]
+    corrected = [
+        sender.ask("PUT", f"{address}/correction", json={"label": "other"}) for sender in (submitting, reading)
+    ]
+    assert [answer.get_json()["code"] for answer in corrected] == ["result_missing", "scope_missing"]
+    assert [sender.ask("GET", f"{address}/image").status_code for sender in (submitting, reading)] == [403, 200]
     assert admin.ask("DELETE", address).status_code == 204
 
 

@@ -32,6 +32,20 @@ def test_it_links_to_what_is_configured_and_to_nothing_else(settings: Settings) 
     assert "Grafana" not in page
 
 
+def test_the_part_that_is_asked_for_again_is_the_part_of_the_page(
+    client: FlaskClient, api: Any, worker: Any, make_image: Any
+) -> None:
+    worker.be_alive()
+    page = client.get("/system").get_data(as_text=True)
+    part = client.get("/system/state").get_data(as_text=True)
+    assert part.strip() in page
+    assert 'hx-get="/system/state"' in part
+    # What takes the focus would lose it each time.
+    assert not any(tag in part for tag in ("<a ", "<button", "<input", "tabindex"))
+    api.accepted(make_image())
+    assert "<td>1</td>" in client.get("/system/state").get_data(as_text=True)
+
+
 def test_it_speaks_french(client: FlaskClient) -> None:
     page = client.get("/system", headers={"Accept-Language": "fr"}).get_data(as_text=True)
     assert "Photos isolées" in page
