@@ -228,10 +228,10 @@ def test_a_result_page_survives_a_restart_of_redis(
         choose(page, photo)
         expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
         redis.kill()
-        expect(page.locator("#connection")).to_be_visible(timeout=15_000)
+        expect(page.locator("#connection")).to_be_visible()
         redis.start()
         with FakeWorker(web.settings).working():
-            expect(page.locator("h1")).to_have_text("Caries, 85.0%", timeout=15_000)
+            expect(page.locator("h1")).to_have_text("Caries, 85.0%")
         expect(page.locator("#connection")).to_be_hidden()
     finally:
         web.stop()

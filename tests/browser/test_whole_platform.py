@@ -17,7 +17,7 @@ def test_a_real_photograph_is_classified(
     page = context.new_page()
     page.goto("/")
     page.locator("input[name=image]").set_input_files(photo.path)
-    expect(page.locator("#status")).to_have_attribute("data-status", "succeeded", timeout=20_000)
+    expect(page.locator("#status")).to_have_attribute("data-status", "succeeded", timeout=60_000)
     expect(page.locator(".bars li").first).to_contain_text(re.compile(r"\d+\.\d%"))
     expect(page.locator(".facts")).to_contain_text("Model version")
     expect(page.get_by_text("Ask a dentist before you decide")).to_be_visible()
