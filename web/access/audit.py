@@ -88,6 +88,8 @@ def _action(method: str, endpoint: str) -> str:
         return "correct"
     if method == "DELETE" or endpoint.endswith(".delete"):
         return "erase"
+    if endpoint.endswith(".cancel"):
+        return "cancel"
     return "read" if method in SAFE_METHODS else "submit"
 
 

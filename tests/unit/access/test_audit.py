@@ -1,9 +1,11 @@
 """The audit log: who submitted, read and erased, without what would give a job away."""
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
 from common.api_keys import KeyFile
@@ -58,3 +60,40 @@ def test_corrections_are_told_and_so_is_who_listed_those_of_everybody(
     assert [line["action"] for line in lines] == ["submit", "correct", "correct", "read"]
     assert {line["thing"] for line in lines[:3]} == {audit_name(job["id"])}
     assert lines[3]["route"] == "GET /api/v1/corrections"
+
+
+def test_a_batch_is_told_of_from_its_making_to_its_erasure(
+    sender: Sender, make_image: Callable[..., bytes], logged: list[Any]
+) -> None:
+    batch = sender.ask("POST", "/api/v1/batches", json={}).get_json()
+    address = batch["links"]["self"]
+    sender.ask("POST", f"{address}/images", data={"images": (io.BytesIO(make_image()), "patient.jpg")})
+    sender.ask("GET", f"{address}/results.csv")
+    sender.ask("POST", f"{address}/cancel")
+    sender.ask("DELETE", address)
+    lines = [line for line in logged if line["event"] == "audit"]
+    assert [line["action"] for line in lines] == ["submit", "submit", "read", "cancel", "erase"]
+    assert {line["thing"] for line in lines} == {audit_name(batch["id"])}
+    assert batch["id"] not in str(logged)
+
+
+def test_a_signed_in_browser_is_told_of_by_its_key(
+    client: FlaskClient, sender: Sender, keys: KeyFile, make_image: Callable[..., bytes], logged: list[Any]
+) -> None:
+    job = sender.submit(make_image()).get_json()
+    browser = {"Sec-Fetch-Site": "same-origin"}
+    client.post("/sign-in", data={"key": sender.text}, headers=browser)
+    assert client.get(f"/jobs/{job['id']}").status_code == 200
+    assert client.post(f"/jobs/{job['id']}/delete", headers=browser).status_code == 303
+    lines = [line for line in logged if line["event"] == "audit"]
+    assert [line["action"] for line in lines] == ["submit", "read", "erase"]
+    assert {line["key"] for line in lines} == {keys.active()[0].id}
+
+
+def test_what_was_refused_or_not_found_is_nobodys_deed(
+    sender: Sender, stranger: Sender, make_image: Callable[..., bytes], logged: list[Any]
+) -> None:
+    job = sender.submit(make_image()).get_json()
+    assert stranger.ask("GET", job["links"]["self"]).status_code == 401
+    assert sender.ask("GET", "/api/v1/jobs/" + "a" * 24).status_code == 404
+    assert [line["action"] for line in logged if line["event"] == "audit"] == ["submit"]
