@@ -2,17 +2,17 @@
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from common.errors import ConfigurationError
 from common.images import ImageLimits
 from common.networks import is_loopback, parse_networks
+from common.redis_urls import complete, next_database, read_redis_url
+from common.s3_access import S3Access
 from common.webhooks import require_webhook_secret
 
 ENV_PREFIX = "DENTIQ_"
@@ -29,13 +29,28 @@ class Settings(BaseModel):
 
     # Where things are kept
     data_dir: Path = Field(Path("var"), description="Folder of everything this machine writes")
-    storage_url: SecretStr | None = Field(None, description="fsspec URL of the image storage; unset: DATA_DIR/storage")
+    storage_url: SecretStr | None = Field(
+        None, description="file:// or s3:// URL of the image storage; unset: DATA_DIR/storage"
+    )
     storage_fsync: bool = Field(True, description="Flush each stored image to the disk before it counts as accepted")
     model_store_dir: Path = Field(Path("model_store"), description="Folder of model versions and the pointer current")
+    model_store_url: str = Field("", pattern="^(s3://.+)?$", description="s3:// URL that stands for that folder")
+
+    # An object store (s3://); what is unset is found in AWS's own way
+    s3_endpoint_url: str = Field("", pattern="^(https?://.+)?$", description="Object store that is not Amazon's")
+    s3_region: str = Field("", description="Region of the buckets")
+    s3_access_key_id: SecretStr | None = Field(None, description="Name of the key to the object store")
+    s3_secret_access_key: SecretStr | None = Field(None, description="The key to the object store")
+    s3_timeout_seconds: float = Field(5.0, gt=0, le=25, description="Longest silence of the object store")
 
     # Redis
     redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis of broker and job store")
     job_store_url: SecretStr | None = Field(None, description="Redis of the job store; unset: REDIS_URL, next database")
+    redis_password: SecretStr | None = Field(None, description="Of both, where their URLs hold none")
+    sentinel_password: SecretStr | None = Field(None, description="Of the sentinels themselves")
+    redis_ca_file: Path | None = Field(None, description="Who signs their certificates; unset: the system's list")
+    redis_cert_file: Path | None = Field(None, description="Certificate that dentiq shows to them")
+    redis_key_file: Path | None = Field(None, description="The key of that certificate")
     redis_timeout_seconds: float = Field(5.0, gt=0, description="Longest wait for one answer of Redis")
     redis_max_connections: int = Field(64, ge=4, description="Most connections of one process to the job store")
 
@@ -135,11 +150,7 @@ class Settings(BaseModel):
     @classmethod
     def _only_redis_urls(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in {"redis", "rediss"}:
-                raise ValueError("it must begin with redis:// or rediss://")
-            if not re.fullmatch(r"/?|/[0-9]+", parts.path):
-                raise ValueError("its path must be the number of a database, as in redis://host:6379/0")
+            read_redis_url(value.get_secret_value())
         return value
 
     @field_validator("webhook_secret")
@@ -156,7 +167,7 @@ class Settings(BaseModel):
 
     @property
     def effective_storage_url(self) -> str:
-        """The fsspec URL of the image storage."""
+        """The URL of the image storage."""
         if self.storage_url is not None:
             return self.storage_url.get_secret_value()
         return (self.data_dir.absolute() / "storage").as_uri()
@@ -165,10 +176,37 @@ class Settings(BaseModel):
     def effective_job_store_url(self) -> str:
         """The Redis URL of the job store: as set, or the database after the broker's."""
         if self.job_store_url is not None:
-            return self.job_store_url.get_secret_value()
-        parts = urlsplit(self.redis_url.get_secret_value())
-        database = int(parts.path.strip("/") or 0) + 1
-        return urlunsplit(parts._replace(path=f"/{database}"))
+            return self._completed(self.job_store_url)
+        return next_database(self.effective_redis_url)
+
+    @property
+    def effective_redis_url(self) -> str:
+        """The Redis URL of the broker, with what has settings of its own: passwords and certificates."""
+        return self._completed(self.redis_url)
+
+    def _completed(self, url: SecretStr) -> str:
+        files = {
+            "ssl_ca_certs": self.redis_ca_file,
+            "ssl_certfile": self.redis_cert_file,
+            "ssl_keyfile": self.redis_key_file,
+        }
+        return complete(
+            url.get_secret_value(),
+            password=_text_of(self.redis_password),
+            sentinel_password=_text_of(self.sentinel_password),
+            tls={name: str(path) for name, path in files.items() if path is not None},
+        )
+
+    @property
+    def s3(self) -> S3Access:
+        """How an object store is reached."""
+        return S3Access(
+            endpoint_url=self.s3_endpoint_url,
+            region=self.s3_region,
+            access_key_id=_text_of(self.s3_access_key_id),
+            secret_access_key=_text_of(self.s3_secret_access_key),
+            timeout_seconds=self.s3_timeout_seconds,
+        )
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -220,6 +258,10 @@ def _read_variables(environ: Mapping[str, str], *, known: set[str]) -> dict[str,
             raise ConfigurationError(_unknown(variable, known))
     # An empty variable means "not set": Compose passes unset ones on as empty.
     return {field: value for field, value in given.items() if value != ""}
+
+
+def _text_of(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
 
 
 def _is_secret(field: str) -> bool:

@@ -1,18 +1,20 @@
-"""Where image bytes are kept: an fsspec URL, with one key for each job's image and what is made from it."""
+"""Where image bytes are kept: a folder or an object store, with a key for each job's image and what is made of it."""
 
-import errno
-import os
-import posixpath
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+from urllib.parse import urlsplit
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
-from common.errors import ConfigurationError, StorageFullError, StorageUnavailableError, StoredImageMissingError
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from common.errors import (
+    ConfigurationError,
+    DentiqError,
+    StorageUnavailableError,
+    StorageUnreachableError,
+    StoredImageMissingError,
+)
+from common.local_objects import LocalObjects
+from common.s3_access import S3Access, open_s3
 
 
 def image_key(job_id: str) -> str:
@@ -40,23 +42,48 @@ def thumbnail_key(job_id: str) -> str:
     return f"thumbnails/{job_id[:2]}/{job_id}.jpg"
 
 
+class Objects(Protocol):
+    """What a kind of storage does; each raises `StorageUnavailableError` when it cannot."""
+
+    @property
+    def reads_ahead(self) -> int:
+        """Objects that are best read at one time."""
+        ...
+
+    def put_many(self, objects: Mapping[str, bytes]) -> None:
+        """Store objects, each whole or not at all."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read an object; `FileNotFoundError` where there is none."""
+        ...
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there count as removed."""
+        ...
+
+    def answers(self) -> bool:
+        """Whether it can be reached, in one small request."""
+        ...
+
+
 class Storage:
     """Put, get and delete whole objects.
 
-    Every method raises `StorageUnavailableError` when the storage does not answer. Keys come from this module's
-    functions, never from a sender.
+    Every method raises `StorageUnavailableError` when the storage does not answer, and of these
+    `StorageUnreachableError` when a storage at a distance answers nobody. Keys come from this module's functions,
+    never from a sender.
 
     Args:
-        url: fsspec URL of a folder, e.g. `file:///srv/dentiq` or `s3://bucket/prefix`.
+        url: `file:///folder` or `s3://bucket/prefix`.
         fsync: Flush each object of a local storage to the disk before `put` returns.
+        s3: How an object store is reached; None for AWS's own way.
     """
 
-    def __init__(self, url: str, *, fsync: bool) -> None:
-        try:
-            self._fs, self._root = fsspec.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise ConfigurationError(f"DENTIQ_STORAGE_URL names a storage that fsspec cannot open: {error}") from error
-        self._fsync = fsync
+    def __init__(self, url: str, *, fsync: bool, s3: S3Access | None = None) -> None:
+        self._objects = _open(url, fsync=fsync, s3=s3)
+        self._readers: ThreadPoolExecutor | None = None
+        self._is_away = False
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object whole: after a crash it is there complete or not at all.
@@ -64,23 +91,18 @@ class Storage:
         Raises:
             StorageFullError: There is no room.
         """
-        with self._errors_translated():
-            if isinstance(self._fs, LocalFileSystem):
-                _write_all({Path(self._path(key)): data}, fsync=self._fsync)
-            else:
-                self._fs.pipe_file(self._path(key), data)
+        self.put_many({key: data})
 
     def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """Store objects, each whole or not at all; cheaper than one by one, above all where they share a folder.
+        """Store objects, each whole or not at all; cheaper than one by one.
 
         Raises:
             StorageFullError: There is no room. Some of them may be there.
         """
-        with self._errors_translated():
-            if isinstance(self._fs, LocalFileSystem):
-                _write_all({Path(self._path(key)): data for key, data in objects.items()}, fsync=self._fsync)
-            else:
-                self._fs.pipe({self._path(key): data for key, data in objects.items()})
+        try:
+            self._objects.put_many(objects)
+        except FileNotFoundError as error:
+            raise StorageUnavailableError("The storage does not answer; try again later.") from error
 
     def get(self, key: str) -> bytes:
         """Read an object.
@@ -88,96 +110,66 @@ class Storage:
         Raises:
             StoredImageMissingError: There is no such object.
         """
-        with self._errors_translated():
-            try:
-                data = self._fs.cat_file(self._path(key))
-            except FileNotFoundError as error:
-                raise StoredImageMissingError("The stored image is gone; it was erased or lost.") from error
-        return bytes(data)
+        try:
+            return self._objects.get(key)
+        except FileNotFoundError as error:
+            raise StoredImageMissingError("The stored image is gone; it was erased or lost.") from error
+
+    def get_each(self, keys: Sequence[str]) -> Iterator[bytes | DentiqError]:
+        """Read objects one after the other, each as its bytes or as the error that reading it met.
+
+        A storage at a distance is read a few objects ahead, so that a chunk waits once and not 32 times; no more of
+        them than that are in memory. Once nobody answers there, the rest is not asked for.
+        """
+        if self._objects.reads_ahead == 1 or len(keys) == 1:
+            yield from map(self._read, keys)
+            return
+        if self._readers is None:
+            self._readers = ThreadPoolExecutor(self._objects.reads_ahead, thread_name_prefix="storage")
+        waiting = iter(keys)
+        ahead: deque[Future[bytes | DentiqError]] = deque()
+        away: StorageUnreachableError | None = None
+        try:
+            for _ in keys:
+                while away is None and len(ahead) < self._objects.reads_ahead and (key := next(waiting, None)):
+                    ahead.append(self._readers.submit(self._read, key))
+                found = ahead.popleft().result() if ahead else away
+                assert found is not None  # noqa: S101  nothing is ahead only once somebody was away
+                away = found if isinstance(found, StorageUnreachableError) else away
+                yield found
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    def _read(self, key: str) -> bytes | DentiqError:
+        try:
+            return self.get(key)
+        except DentiqError as error:
+            self._is_away = isinstance(error, StorageUnreachableError)
+            return error
+
+    def is_away(self) -> bool:
+        """Whether the last reading found the storage out of reach and it still is; free of cost while all is well."""
+        if self._is_away:
+            self._is_away = not self._objects.answers()
+        return self._is_away
 
     def delete(self, key: str) -> None:
         """Remove an object and what a killed writer left of it; nothing happens when there is none."""
-        with self._errors_translated():
-            if isinstance(self._fs, LocalFileSystem):
-                path = Path(self._path(key))
-                _part_of(path).unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
-                return
-            with suppress(FileNotFoundError):
-                self._fs.rm_file(self._path(key))
+        self.delete_many([key])
 
-    def check(self) -> None:
-        """Find out whether the storage answers."""
-        with self._errors_translated():
-            self._fs.exists(self._root)
-
-    def _path(self, key: str) -> str:
-        return posixpath.join(self._root, key)
-
-    @contextmanager
-    def _errors_translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise StorageFullError(
-                    "The storage has no room for this image; free some, then send it again."
-                ) from error
-            raise StorageUnavailableError("The storage does not answer; try again later.") from error
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Remove objects, at a distance in one request; nothing happens to those that there are not."""
+        self._objects.delete_many(keys)
 
 
-def _write_all(objects: Mapping[Path, bytes], *, fsync: bool) -> None:
-    """Write under other names first: a reader or a crash never meets half an object.
-
-    Each step is taken for all objects before the next: the flushes of one step share the disk's work.
-    """
-    try:
-        with ExitStack() as opened:
-            descriptors = [_written(path, data, opened, fsync=fsync) for path, data in objects.items()]
-            if fsync:
-                for descriptor in descriptors:
-                    os.fsync(descriptor)
-        for path in objects:
-            _part_of(path).replace(path)
-        if fsync:
-            for folder in {path.parent for path in objects}:
-                _fsync_folder(folder)
-    except OSError:
-        for path in objects:
-            _part_of(path).unlink(missing_ok=True)
-        raise
-
-
-def _written(path: Path, data: bytes, opened: ExitStack, *, fsync: bool) -> int:
-    """Write an object under its other name, not yet flushed; return its descriptor."""
-    part = _part_of(path)
-    try:
-        descriptor = _open_new(part)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if fsync:
-            _fsync_folder(path.parent.parent)
-        descriptor = _open_new(part)
-    file = opened.enter_context(os.fdopen(descriptor, "wb", buffering=0))
-    written = 0
-    while written < len(data):
-        written += file.write(data[written:])
-    return descriptor
-
-
-def _part_of(path: Path) -> Path:
-    """Name the file under which an object is written; a killed writer leaves it, `delete` removes it."""
-    return path.with_name(f"{path.name}.part")
-
-
-def _open_new(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-
-
-def _fsync_folder(path: Path) -> None:
-    """Flush names: without this a file that was flushed may be without its name after a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _open(url: str, *, fsync: bool, s3: S3Access | None) -> Objects:
+    scheme = urlsplit(url).scheme if "://" in url else "file"
+    if scheme == "file":
+        return LocalObjects(url, fsync=fsync)
+    if scheme == "s3":
+        return open_s3(url, s3 or S3Access(), setting="DENTIQ_STORAGE_URL")
+    raise ConfigurationError(
+        f"DENTIQ_STORAGE_URL names a storage that dentiq does not know ({scheme}://); use file:///folder or "
+        "s3://bucket/prefix."
+    )

@@ -3,5 +3,6 @@
 pytest_plugins = [
     "tests.fixtures.redis",
     "tests.fixtures.images",
+    "tests.fixtures.s3",
     "tests.fixtures.stack",
 ]

@@ -18,8 +18,7 @@ def erase_job(found: Services, job_id: str) -> None:
     """
     found.store.erase(job_id)
     try:
-        for key in keys_of(job_id):
-            found.storage.delete(key)
+        found.storage.delete_many(keys_of(job_id))
         found.store.confirm_erased([job_id])
     except UnavailableError as error:
         _log.warning("erasure_left_to_sweeper", job_id=job_id, reason=error.log_reason)

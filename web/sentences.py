@@ -44,6 +44,9 @@ _SENTENCES: Final = {
         "The service is interrupted right now. Try again in a moment; a photo just sent may have arrived all the same."
     ),
     "storage_unavailable": lazy_gettext("The service cannot store photos right now. Please try again in a moment."),
+    "storage_unreachable": lazy_gettext(
+        "The place where photos are kept cannot be reached right now. Please try again in a moment."
+    ),
     "storage_full": lazy_gettext("The service has no room left for photos, and nothing was stored. Tell its operator."),
     "job_failed": lazy_gettext("This photo could not be analysed, through no fault of yours."),
     "stored_image_missing": lazy_gettext("The stored photo is gone. Please send it again."),

@@ -67,7 +67,7 @@ def build_services(settings: Settings) -> Services:
         max_connections=settings.redis_max_connections,
     )
     store = JobStore(client)
-    storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
+    storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
     workers = WorkerRegister(client)
     models = ModelStore(settings.model_store_dir)
     deliveries = DeliveryStore(client)

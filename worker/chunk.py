@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from structlog import get_logger
 
-from common.errors import DentiqError, InferenceError, JobError
+from common.errors import DentiqError, InferenceError, JobError, StorageUnreachableError
 from common.jobs.record import Claim, Failure, Success
 from common.jobs.store import JobStore
 from common.storage import Storage, image_key
@@ -16,6 +16,9 @@ from worker.metrics import WorkerMetrics
 from worker.persistence import until_redis_answers
 
 log = get_logger(__name__)
+
+# An object store that is away for a night costs no job an attempt; after a day a job ends, for it must end.
+_SPARE_HOURS: Final = 24.0
 
 
 class Predictor(Protocol):
@@ -111,11 +114,10 @@ class ChunkWork:
 
     def _read(self, claims: Sequence[Claim], unread: dict[str, DentiqError]) -> Iterator[bytes]:
         """Give the stored images one after the other; note those that cannot be read."""
-        for claim in claims:
-            try:
-                image = self._storage.get(image_key(claim.job_id))
-            except DentiqError as error:
-                unread[claim.job_id] = error
+        images = self._storage.get_each([image_key(claim.job_id) for claim in claims])
+        for claim, image in zip(claims, images, strict=True):
+            if isinstance(image, DentiqError):
+                unread[claim.job_id] = image
             else:
                 yield image
 
@@ -124,14 +126,20 @@ class ChunkWork:
     ) -> list[Success]:
         reports: list[Success | Failure] = []
         passing: list[Failure] = []
+        away: list[Failure] = []
         for claim, answer in zip(claims, answers, strict=True):
             if isinstance(answer, Prediction):
                 reports.append(success(claim, self._predictor, answer))
             else:
                 log.info("job_failed", job_id=claim.job_id, attempt=claim.attempt, code=answer.code)
-                (passing if answer.retryable else reports).append(_failure(claim, answer))
+                if isinstance(answer, StorageUnreachableError):
+                    away.append(_failure(claim, answer))
+                else:
+                    (passing if answer.retryable else reports).append(_failure(claim, answer))
         if passing:
             self._postpone(passing)
+        if away:
+            self._postpone(away, spare_hours=_SPARE_HOURS)
         if reports:
             written = until_redis_answers(lambda: self._store.finish(reports))
             self._metrics.reported(reports, written, worked_seconds=time.monotonic() - started)
@@ -143,10 +151,13 @@ class ChunkWork:
             ]
         return []
 
-    def _postpone(self, failures: Sequence[Failure]) -> None:
+    def _postpone(self, failures: Sequence[Failure], *, spare_hours: float = 0) -> None:
         until_redis_answers(
             lambda: self._store.postpone(
-                failures, max_attempts=self._retries.max_attempts, delay_seconds=self._retries.backoff_seconds
+                failures,
+                max_attempts=self._retries.max_attempts,
+                delay_seconds=self._retries.backoff_seconds,
+                spare_hours=spare_hours,
             )
         )
 

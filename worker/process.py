@@ -68,7 +68,7 @@ class PoolProcess:
         self._bulk_size = BulkChunkSize(seconds=settings.bulk_chunk_seconds, most=settings.bulk_chunk_size)
         self._store = JobStore(client)
         self._register = WorkerRegister(client)
-        storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
+        storage = self._storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         rules = SweepRules(settings.max_attempts, settings.retention_hours, self._limits)
         self._sweeper = Sweeper(self._store, BatchStore(client), storage, rules)
         self._heartbeat = Heartbeat(self._store, self._register, lease_seconds=settings.lease_seconds)
@@ -99,6 +99,10 @@ class PoolProcess:
             while serving := self._model.get():
                 if self.stopping.is_set():
                     self._hints.send(hint.queue)
+                    return
+                if self._storage.is_away():
+                    # Nothing is claimed that cannot be read. The sweeper's hints have this asked again each second.
+                    log.warning("drain_interrupted", queue=hint.queue.value, reason="the storage is out of reach")
                     return
                 limits = self._limits | {QueueName.BULK: self._bulk_size.get()}
                 claims = self._store.claim(limits, lease_seconds=self._settings.lease_seconds)

@@ -28,7 +28,7 @@ def refuse_unsafe_start(settings: Settings) -> None:
     """
     try:
         ModelStore(settings.model_store_dir).current()
-        Storage(settings.effective_storage_url, fsync=settings.storage_fsync)
+        Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         _require_device(settings)
         with connect(
             settings.effective_job_store_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=4

@@ -7,7 +7,7 @@ from typing import Final
 
 from structlog import get_logger
 
-from common.errors import StorageUnavailableError
+from common.errors import StorageUnavailableError, StorageUnreachableError
 from common.jobs.batches import BatchStore
 from common.jobs.store import JobStore
 from common.queues import QueueName
@@ -76,21 +76,35 @@ class Sweeper:
             if not self._store.retire(retention_hours=self._rules.retention_hours):
                 break
         job_ids = self._store.due_erasures()
-        for first in range(0, len(job_ids), _CONFIRMED_TOGETHER):
-            self._erase_files(job_ids[first : first + _CONFIRMED_TOGETHER])
+        try:
+            for first in range(0, len(job_ids), _CONFIRMED_TOGETHER):
+                self._erase_files(job_ids[first : first + _CONFIRMED_TOGETHER])
+        except StorageUnreachableError as error:
+            # All that is due stays due.
+            log.warning("images_not_erased", reason=error.log_reason)
 
     def _erase_files(self, job_ids: Sequence[str]) -> None:
         """Erase images and previews; one that cannot be erased now is put off, and holds up no other."""
+        try:
+            self._storage.delete_many([key for job_id in job_ids for key in keys_of(job_id)])
+        except StorageUnreachableError:
+            raise
+        except StorageUnavailableError:
+            erased = self._erased_one_by_one(job_ids)
+        else:
+            erased = list(job_ids)
+        if erased:
+            self._store.confirm_erased(erased)
+            log.info("images_erased", count=len(erased))
+
+    def _erased_one_by_one(self, job_ids: Sequence[str]) -> list[str]:
         erased: list[str] = []
         for job_id in job_ids:
             try:
-                for key in keys_of(job_id):
-                    self._storage.delete(key)
+                self._storage.delete_many(keys_of(job_id))
             except StorageUnavailableError as error:
                 log.warning("image_not_erased", job_id=job_id, reason=error.log_reason)
                 self._store.announce_uploads([job_id], grace_seconds=_PUT_OFF_SECONDS)
             else:
                 erased.append(job_id)
-        if erased:
-            self._store.confirm_erased(erased)
-            log.info("images_erased", count=len(erased))
+        return erased

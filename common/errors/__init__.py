@@ -33,6 +33,7 @@
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
     |   |-- StorageUnavailableError        the storage does not answer
+    |   |   `-- StorageUnreachableError        one at a distance answers nobody
     |   `-- StorageFullError               the storage has no room
     |-- JobError                       why an accepted job failed, beside the image errors
     |   |-- StoredImageMissingError        the accepted image is gone from the storage
@@ -86,6 +87,7 @@ from common.errors.outages import (
     JobStoreUnavailableError,
     StorageFullError,
     StorageUnavailableError,
+    StorageUnreachableError,
 )
 from common.errors.requests import (
     ArchiveCorruptError,
@@ -124,9 +126,9 @@ __all__ = [
     "BatchClosedError",
     "BatchNotFoundError",
     "ConfigurationError",
+    "CorrectionInvalidError",
     "DentiqError",
     "ExplanationUnavailableError",
-    "CorrectionInvalidError",
     "IdempotencyConflictError",
     "ImageCorruptError",
     "ImageEmptyError",
@@ -149,10 +151,11 @@ __all__ = [
     "ModelInvalidError",
     "ModelNotFoundError",
     "PoisonJobError",
+    "ResultMissingError",
     "ScopeMissingError",
     "StorageFullError",
-    "ResultMissingError",
     "StorageUnavailableError",
+    "StorageUnreachableError",
     "StoredImageMissingError",
     "TooManyPartsError",
     "TooManyRequestsError",

@@ -17,6 +17,13 @@ class StorageUnavailableError(UnavailableError):
     title = "Storage unavailable"
 
 
+class StorageUnreachableError(StorageUnavailableError):
+    """A storage at a distance answers nobody, whatever is asked for: no job can help it, so it costs none a try."""
+
+    code = "storage_unreachable"
+    title = "Storage out of reach"
+
+
 class StorageFullError(UnavailableError):
     """The image storage has no room."""
 

@@ -181,15 +181,22 @@ class JobStore:
         with redis_errors_translated():
             return [bool(written) for written in self._scripts.call("finish", *arguments)]
 
-    def postpone(self, failures: Sequence[Failure], *, max_attempts: int, delay_seconds: float) -> None:
-        """Give jobs back after a fault that can pass; on the last allowed attempt they fail with that fault."""
+    def postpone(
+        self, failures: Sequence[Failure], *, max_attempts: int, delay_seconds: float, spare_hours: float = 0
+    ) -> None:
+        """Give jobs back after a fault that can pass; on the last allowed attempt they fail with that fault.
+
+        Args:
+            spare_hours: The attempt does not count while a job is younger than this: the fault is none of its own.
+        """
         arguments = [
             value
             for failure in failures
             for value in (failure.claim.job_id, failure.claim.attempt, failure.code, failure.message)
         ]
         with redis_errors_translated():
-            self._scripts.call("postpone", max_attempts, _microseconds(delay_seconds), *arguments)
+            patience = _microseconds(spare_hours * 3600)
+            self._scripts.call("postpone", max_attempts, _microseconds(delay_seconds), patience, *arguments)
 
     # Repair and erasure
 

@@ -29,9 +29,9 @@ ONE_SHOT = {"secrets", "keys"}
 
 # Settings that the Compose file decides itself, or that it passes on as a file.
 DECIDED = {"data_dir", "redis_url", "job_store_url", "model_store_dir", "keys_file", "webhook_secret"}
-DECIDED |= {"web_bind", "published_bind", "port", "web_metrics_bind", "web_metrics_port"}
-DECIDED |= {"worker_metrics_bind", "worker_metrics_port", "worker_processes"}
-DECIDED |= {"flower_url", "prometheus_url", "grafana_url"}
+DECIDED |= {"web_bind", "published_bind", "port", "web_metrics_bind", "web_metrics_port", "s3_secret_access_key"}
+DECIDED |= {"worker_metrics_bind", "worker_metrics_port", "worker_processes", "flower_url", "prometheus_url"}
+DECIDED |= {"grafana_url", "redis_password", "sentinel_password", "redis_ca_file", "redis_cert_file", "redis_key_file"}
 
 # They name ports of the local stack's parts; here these have containers of their own.
 OF_THE_LOCAL_STACK = {"local_redis_port", "flower_port", "exporter_port", "prometheus_port"}
@@ -293,8 +293,8 @@ def test_docker_compose_reads_both_files() -> None:
 
 def test_every_variable_that_a_person_may_set_is_explained() -> None:
     files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.gpu.yml"]
-    used = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)", file.read_text(encoding="utf-8"))}
+    used = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", file.read_text(encoding="utf-8"))}
     table = (
         (ROOT / "docs" / "compose.md").read_text(encoding="utf-8").partition("## Variables")[2].partition("\n## ")[0]
     )
-    assert used == set(re.findall(r"`([A-Z_]+)`", table))
+    assert used == set(re.findall(r"`([A-Z0-9_]+)`", table))

@@ -14,11 +14,12 @@ for i = 3, #ARGV, 2 do
     local queue, limit = ARGV[i], tonumber(ARGV[i + 1])
     local waiting = queue_key(queue)
     for _, id in ipairs(redis.call('ZRANGE', waiting, 0, limit - 1)) do
-        local record = redis.call('HMGET', job_key(id), 'status', 'attempts', 'submitted', 'batch')
+        local record = redis.call('HMGET', job_key(id), 'status', 'attempts', 'submitted', 'batch', 'spared')
         local attempts = tonumber(record[2] or 0)
+        local has_failed = attempts > tonumber(record[5] or 0)
         if record[1] ~= 'queued' then
             redis.call('ZREM', waiting, id)
-        elseif attempts > 0 and #claimed > 0 then
+        elseif has_failed and #claimed > 0 then
             break
         else
             redis.call('HSET', job_key(id), 'status', 'running', 'attempts', attempts + 1, 'started', integer(NOW))
@@ -28,7 +29,7 @@ for i = 3, #ARGV, 2 do
             for _, value in ipairs({id, integer(attempts + 1), record[3], integer(NOW), queue}) do
                 claimed[#claimed + 1] = value
             end
-            if attempts > 0 then break end
+            if has_failed then break end
         end
     end
     if #claimed > 0 then

@@ -7,10 +7,10 @@ local requeued, woken = 0, 0
 local ended = {}
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', RUNNING, '-inf', integer(NOW), 'LIMIT', 0, limit)) do
-    local record = redis.call('HMGET', job_key(id), 'status', 'attempts', 'queue', 'submitted', 'batch')
+    local record = redis.call('HMGET', job_key(id), 'status', 'attempts', 'queue', 'submitted', 'batch', 'spared')
     if record[1] ~= 'running' then
         redis.call('ZREM', RUNNING, id)
-    elseif tonumber(record[2]) >= most then
+    elseif tonumber(record[2]) - tonumber(record[6] or 0) >= most then
         finish_job(id, 'running', 'failed', record[5], {'error_code', code, 'error', message})
         redis.call('HINCRBY', COUNTS, 'error ' .. code, 1)
         ended[#ended + 1] = id

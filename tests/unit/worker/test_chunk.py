@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import StorageUnavailableError
+from common.errors import StorageUnavailableError, StorageUnreachableError
 from common.jobs.record import JobStatus
 from common.storage import image_key
 
@@ -88,3 +88,42 @@ def test_only_one_image_of_a_chunk_is_in_memory_at_a_time(bench, monkeypatch: py
     monkeypatch.setattr(bench.predictor, "_answer", lambda image: events.append("decoded") or answer(image))
     bench.run()
     assert events == ["read", "decoded"] * 3
+
+
+def test_an_object_store_that_nobody_reaches_costs_no_attempt_however_long(
+    bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = bench.submit(bytes([90]), bytes([20]))
+
+    def away(_key: str) -> bytes:
+        raise StorageUnreachableError("The storage cannot be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.storage, "get", away)
+        for _ in range(5):  # more than a job has attempts
+            bench.run()
+            bench.store.repair(max_attempts=3)
+    assert {bench.store.get(job_id).status for job_id in ids} == {JobStatus.QUEUED}
+    # Neither has failed by itself: they are taken together, not one by one as suspects are.
+    assert len(bench.store.claim(bench.limits, lease_seconds=0)) == 2
+    # And each has all of its attempts left: a worker that dies now takes the first of them.
+    bench.store.repair(max_attempts=2)
+    for _ in ids:  # now they are suspects
+        bench.run()
+    assert [bench.store.get(job_id).status for job_id in ids] == [JobStatus.SUCCEEDED] * 2
+
+
+def test_a_job_whose_storage_stays_away_for_a_day_ends_with_the_reason(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (job_id,) = bench.submit(bytes([90]))
+    long_ago = int(bench.client.hget(f"dentiq:job:{job_id}", "submitted")) - 25 * 3600 * 1_000_000
+    bench.client.hset(f"dentiq:job:{job_id}", "submitted", long_ago)
+
+    def away(_key: str) -> bytes:
+        raise StorageUnreachableError("The storage cannot be reached.")
+
+    monkeypatch.setattr(bench.storage, "get", away)
+    for _ in range(3):
+        bench.run()
+        bench.store.repair(max_attempts=3)
+    failed = bench.store.get(job_id)
+    assert (failed.status, failed.error.code, failed.attempts) == (JobStatus.FAILED, "storage_unreachable", 3)

@@ -35,7 +35,7 @@ def test_a_redis_that_is_away_is_waited_for(settings: Callable[..., Settings]) -
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"storage_url": "nosuch://bucket"}, "DENTIQ_STORAGE_URL names a storage that fsspec cannot open"),
+        ({"storage_url": "nosuch://bucket"}, "DENTIQ_STORAGE_URL names a storage that dentiq does not know"),
         ({"device": "cuda", "runtime": "onnx"}, "choose the torch runtime for cuda"),
         ({"model_store_dir": Path("nowhere")}, "model"),
     ],

@@ -1,0 +1,148 @@
+"""What a Redis URL may say, and its translation for those who connect: our own client, and Celery's broker.
+
+    redis://[user:password@]host:6379/0
+    rediss://...                                                the same over TLS
+    sentinel://[user:password@]host1:26379,host2:26379/0?master=NAME
+    sentinels://...                                             Redis and sentinels over TLS
+
+Passwords and certificates that have settings of their own are added to the URL by `complete`, so that one string says
+all and nobody passes seven values around. Such a string is a secret.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+_SCHEMES: Final = ("redis", "rediss", "sentinel", "sentinels")
+_WITH_TLS: Final = frozenset({"rediss", "sentinels"})
+_WITH_SENTINELS: Final = frozenset({"sentinel", "sentinels"})
+_PORTS: Final = {"redis": 6379, "rediss": 6379, "sentinel": 26379, "sentinels": 26379}
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:@/]+))(?::(?P<port>[0-9]+))?")
+_SENTINEL_PASSWORD: Final = "sentinel_password"  # noqa: S105  the name of a parameter
+
+
+@dataclass(frozen=True)
+class RedisAddress:
+    """A Redis URL, read.
+
+    Attributes:
+        hosts: Host and port; of the sentinels, where there are any.
+        master: What the sentinels call the Redis; empty without sentinels.
+        tls: Arguments of redis-py for a connection with TLS; None without.
+        sentinel_password: Of the sentinels themselves.
+    """
+
+    hosts: tuple[tuple[str, int], ...]
+    database: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    master: str = ""
+    sentinel_password: str | None = field(default=None, repr=False)
+    tls: Mapping[str, str] | None = None
+
+
+def read_redis_url(url: str) -> RedisAddress:
+    """Read a URL.
+
+    Raises:
+        ValueError: It is no such URL; the message says what is expected, and nothing of its password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES:
+        raise ValueError(f"it must begin with {'://, '.join(_SCHEMES[:-1])}:// or {_SCHEMES[-1]}://")
+    if not re.fullmatch(r"/?|/[0-9]+", parts.path):
+        raise ValueError("its path must be the number of a database, as in redis://host:6379/0")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = credentials.partition(":")
+    has_sentinels = parts.scheme in _WITH_SENTINELS
+    if has_sentinels != bool(query.get("master")):
+        raise ValueError(
+            "sentinels are named with the Redis that they watch, and nothing else is: "
+            "sentinel://host1:26379,host2:26379/0?master=NAME"
+        )
+    return RedisAddress(
+        hosts=_read_hosts(hosts, has_sentinels=has_sentinels, port=_PORTS[parts.scheme]),
+        database=int(parts.path.strip("/") or 0),
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+        master=query.get("master", ""),
+        sentinel_password=query.get(_SENTINEL_PASSWORD) or None,
+        tls={name: value for name, value in query.items() if name.startswith("ssl_")}
+        if parts.scheme in _WITH_TLS
+        else None,
+    )
+
+
+def _read_hosts(text: str, *, has_sentinels: bool, port: int) -> tuple[tuple[str, int], ...]:
+    hosts = []
+    for part in text.split(",") if has_sentinels else [text]:
+        found = _HOST.fullmatch(part)
+        if not found:
+            raise ValueError("it must name a host, as in redis://host:6379/0; several, with commas, only of sentinels")
+        hosts.append((found["v6"] or unquote(found["name"]), int(found["port"] or port)))
+    return tuple(hosts)
+
+
+def complete(url: str, *, password: str = "", sentinel_password: str = "", tls: Mapping[str, str]) -> str:
+    """Add to a URL what it does not say itself.
+
+    Args:
+        password: Of Redis.
+        sentinel_password: Of the sentinels.
+        tls: Files by redis-py's names (`ssl_ca_certs`, ...), for a URL with TLS.
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    username, _, own_password = credentials.partition(":")
+    if password and not own_password:
+        parts = parts._replace(netloc=f"{username}:{quote(password, safe='')}@{hosts}")
+    if sentinel_password and parts.scheme in _WITH_SENTINELS:
+        query.setdefault(_SENTINEL_PASSWORD, sentinel_password)
+    if parts.scheme in _WITH_TLS:
+        query = dict(tls) | query
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def next_database(url: str) -> str:
+    """Name the database after a URL's, on the same Redis."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{int(parts.path.strip('/') or 0) + 1}"))
+
+
+def celery_broker(url: str) -> dict[str, Any]:
+    """Say the same to Celery: its settings `broker_url`, `broker_use_ssl` and what joins `broker_transport_options`."""
+    address = read_redis_url(url)
+    tls = None if address.tls is None else {"ssl_cert_reqs": "required", **address.tls}
+    if not address.master:
+        scheme = "redis" if tls is None else "rediss"
+        return {
+            "broker_url": _plain_url(scheme, address, *address.hosts[0]),
+            "broker_use_ssl": tls,
+            "broker_transport_options": {},
+        }
+    of_sentinels: dict[str, Any] = {"socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS}
+    if address.sentinel_password:
+        of_sentinels["password"] = address.sentinel_password
+    if tls is not None:
+        of_sentinels |= {"ssl": True, **tls}
+    return {
+        "broker_url": ";".join(_plain_url("sentinel", address, *host) for host in address.hosts),
+        "broker_use_ssl": tls,
+        "broker_transport_options": {"master_name": address.master, "sentinel_kwargs": of_sentinels},
+    }
+
+
+# A sentinel answers at once or is away; the next one is asked.
+SENTINEL_SECONDS: Final = 1.0
+
+
+def _plain_url(scheme: str, address: RedisAddress, host: str, port: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    credentials = ""
+    if address.password:
+        credentials = f"{quote(address.username or '', safe='')}:{quote(address.password, safe='')}@"
+    return f"{scheme}://{credentials}{name}:{port}/{address.database}"
