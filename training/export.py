@@ -5,6 +5,7 @@ import tempfile
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -20,8 +21,9 @@ from training.foreign import FOREIGN_FILE
 from training.inputs import served_inputs
 from training.outputs import compute, split_outputs, trained_network
 from training.plan import FitPlan
+from training.plots import pictures_folder
 from training.progress import track
-from training.run import Run
+from training.run import CALIBRATION_FILE, Run
 from worker.inference.calibration import probabilities
 from worker.inference.golden import golden_batch
 from worker.inference.networks import ExplainedNetwork, Network
@@ -67,14 +69,13 @@ def export(run: Run, store: ModelStore, version: str, *, note: str, about: About
     check_name(store, version)
     plan, dataset = run.plan(), run.dataset()
     # Told before the minutes of writing and checking.
-    for name, step in (("calibration", "calibrate"), ("metrics", "evaluate --test")):
-        run.load_measured(name, step=step)
+    load_calibration(run), _load_metrics(run)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".export-") as name:
         folder = Path(name) / version
         folder.mkdir()
         network = trained_network(run, plan, len(dataset.labels))
-        shutil.copyfile(run.weights, folder / WEIGHTS_FILE)
+        shutil.copyfile(run.fitted_weights, folder / WEIGHTS_FILE)
         write_onnx(network, folder / ONNX_FILE, plan.preprocessing)
         agreement = _agreement(run, folder, plan.preprocessing)
         _copy_extras(run, folder)
@@ -85,9 +86,23 @@ def export(run: Run, store: ModelStore, version: str, *, note: str, about: About
     return manifest
 
 
+def load_calibration(run: Run) -> dict[str, Any]:
+    """Read temperature, abstention and rule of a run's present weights.
+
+    Raises:
+        click.UsageError: They were never fitted, or not since something they depend on changed.
+    """
+    return run.load_measured("calibration", step="calibrate", after=[FOREIGN_FILE])
+
+
+def _load_metrics(run: Run) -> dict[str, Any]:
+    return run.load_measured("metrics", step="evaluate --test", after=[CALIBRATION_FILE])
+
+
 def _copy_extras(run: Run, folder: Path) -> None:
     foreign = run.folder / FOREIGN_FILE
-    for path in [*([foreign] if foreign.is_file() else []), *sorted(run.folder.glob("*.png"))]:
+    pictures = pictures_folder(run, "test")
+    for path in [*([foreign] if foreign.is_file() else []), *sorted(pictures.glob("*.png"))]:
         shutil.copyfile(path, folder / path.name)
     # A class brings its information pages along, so that a new pathology needs no code.
     dataset = run.dataset()
@@ -138,8 +153,7 @@ def _agreement(run: Run, folder: Path, preprocessing: Preprocessing) -> dict[str
 
 def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreement: dict[str, float]) -> Manifest:
     plan, dataset = run.plan(), run.dataset()
-    calibration = run.load_measured("calibration", step="calibrate")
-    metrics = run.load_measured("metrics", step="evaluate --test")
+    calibration, metrics = load_calibration(run), _load_metrics(run)
     return Manifest(
         version=version,
         created_at=datetime.now(timezone.utc).replace(microsecond=0),

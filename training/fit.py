@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from training.batches import draw, epoch_size, targets
+from training.checkpoint import EpochResult, keep_state, read_state
 from training.errors import FitDivergedError
 from training.inputs import stacked_inputs
 from training.measure import log_loss, macro_f1
@@ -19,30 +20,13 @@ from training.outputs import compute
 from training.pixels import Loaded
 from training.plan import FitPlan
 from training.probe import fit_probe
-from training.progress import console, track
+from training.progress import say, track, warn
 from training.stepper import Stepper
 from training.teacher import Lessons
 from training.weights import load_backbone_weights
 from worker.inference.calibration import probabilities
 from worker.inference.networks import Network, build
 from worker.inference.preprocess import preprocess
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """What one epoch gave.
-
-    Attributes:
-        epoch: From 1 on.
-        loss: Mean training loss.
-        val_loss: Cross entropy of the averaged weights on validation.
-        val_macro_f1: Their macro-F1.
-    """
-
-    epoch: int
-    loss: float
-    val_loss: float
-    val_macro_f1: float
 
 
 @dataclass(frozen=True)
@@ -77,7 +61,14 @@ class Fitted:
     history: list[EpochResult]
 
 
-def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callable[[EpochResult], None]) -> Fitted:
+def fit(
+    pictures: Pictures,
+    plan: FitPlan,
+    *,
+    checkpoint: Path,
+    on_begin: Callable[[], None],
+    on_epoch: Callable[[EpochResult], None],
+) -> Fitted:
     """Train a network.
 
     The last epoch is kept: rates have fallen to zero and weights are averaged by then, while the best of many epochs on
@@ -87,6 +78,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         pictures: What to learn from, and what to watch it on.
         plan: Every choice.
         checkpoint: Where the state after each epoch is kept; a state of the same plan and split is gone on from.
+        on_begin: Told when nothing can be refused any more.
         on_epoch: Told after each epoch.
 
     Raises:
@@ -107,6 +99,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     stepper = Stepper(network, plan, device, steps=steps, taught=target.shape[1] - len(labels))
     history = _resume(checkpoint, stepper, plan, split_digest=pictures.split_digest)
+    on_begin()
     val_inputs = stacked_inputs(val, plan.preprocessing)
     val_truth = np.array([labels.index(sample.label) for sample in val.samples])
     for epoch in range(len(history) + 1, plan.epochs + 1):
@@ -114,7 +107,7 @@ def fit(pictures: Pictures, plan: FitPlan, *, checkpoint: Path, on_epoch: Callab
         rows = probabilities(predict_logits(stepper.averaged(), val_inputs, device), 1.0)
         score = macro_f1(val_truth, rows.argmax(axis=1), len(labels))
         history.append(EpochResult(epoch, loss, _finite(log_loss(rows, val_truth), epoch), score))
-        _keep(checkpoint, stepper, {"plan": repr(plan), "split": pictures.split_digest}, history=history)
+        keep_state(checkpoint, plan, pictures.split_digest, stepper=stepper, history=history)
         on_epoch(history[-1])
     return Fitted(stepper.averaged().cpu().eval(), history)
 
@@ -141,26 +134,17 @@ def _start_head(network: Network, train: Loaded, plan: FitPlan, labels: tuple[st
         network.head.bias.copy_(torch.from_numpy(bias))
 
 
-def _keep(path: Path, stepper: Stepper, source: dict[str, str], *, history: list[EpochResult]) -> None:
-    state = {**source, "history": [astuple(result) for result in history], "stepper": stepper.state()}
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
-
-
 def _resume(path: Path, stepper: Stepper, plan: FitPlan, *, split_digest: str) -> list[EpochResult]:
-    if not path.is_file():
+    kept = read_state(path, plan, split_digest)
+    if kept.state is None:
+        if kept.reason:
+            warn("begins anew:", kept.reason)
+        else:
+            say(f"begins: {plan.epochs} epochs")
         return []
-    # weights_only refuses pickled code.
-    state = torch.load(path, weights_only=True)
-    if state["plan"] != repr(plan):
-        return []
-    if state.get("split") != split_digest:
-        # It has learned from photographs that this split may test on.
-        console.print("[yellow]begun anew[/]: the interrupted fit is of another split")
-        return []
-    stepper.restore(state["stepper"])
-    return [EpochResult(*row) for row in state["history"]]
+    stepper.restore(kept.state["stepper"])
+    say(f"goes on after epoch {kept.epochs} of {plan.epochs}")
+    return [EpochResult(*row) for row in kept.state["history"]]
 
 
 def predict_logits(network: Network, inputs: Tensor, device: torch.device | None = None) -> NDArray[np.float32]:

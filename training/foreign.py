@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from training.atomic import whole
 from training.outputs import Floats, SplitOutputs
 from worker.inference.foreign import Arrays, ForeignScore, unit_rows
 from worker.inference.runtime import NetworkOutput
@@ -44,7 +45,8 @@ def save_score(score: ForeignScore, folder: Path) -> str | None:
     if not score.arrays:
         return None
     halves: dict[str, Any] = {name: array.astype(np.float16) for name, array in score.arrays.items()}
-    np.savez_compressed(folder / FOREIGN_FILE, **halves)
+    with whole(folder / FOREIGN_FILE) as part, part.open("wb") as file:
+        np.savez_compressed(file, **halves)
     return FOREIGN_FILE
 
 

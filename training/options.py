@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -51,7 +51,7 @@ data_argument = click.argument("data", type=click.Path(path_type=Path, exists=Tr
 class _Finite(click.FloatRange):
     """A number: `nan` lies in no range and outside of none, so click lets it pass."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
@@ -70,7 +70,7 @@ SEED = click.IntRange(0, 2**32 - 1)
 # The manifest allows no other.
 _EDGE = click.IntRange(16, 1024)
 
-_FIT_OPTIONS: dict[str, tuple[click.ParamType | None, str]] = {
+_FIT_OPTIONS: dict[str, tuple[click.ParamType[Any] | None, str]] = {
     "architecture": (None, "timm:NAME or torchvision:NAME."),
     "weights": (None, "package, random, or a file."),
     "input_size": (_EDGE, "Edge of the input in pixels."),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from common.model_store import sha256_of
+from training.atomic import content_digest, whole
 from training.dataset import Sample
 from training.inputs import served_inputs
 from training.plan import FitPlan
@@ -61,7 +62,7 @@ class SplitOutputs:
 def trained_network(run: Run, plan: FitPlan, num_labels: int) -> Network:
     """Load the network that a run trained, in float32."""
     network = build(plan.architecture, num_labels)
-    weights = load_file(run.weights)
+    weights = load_file(run.fitted_weights)
     network.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in weights.items()})
     return network.eval()
 
@@ -112,19 +113,15 @@ def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], by
         network = trained_network(run, plan, len(run.dataset().labels))
         inputs = served_inputs(track(paths, name, len(paths)), plan.preprocessing, change)
         logits, features = compute(network, inputs)
-        part = stored.with_suffix(".part")
-        with part.open("wb") as file:
+        with whole(stored) as part, part.open("wb") as file:
             np.savez(file, key=key, logits=logits, features=features)
-        part.replace(stored)
     with np.load(stored, allow_pickle=False) as arrays:
         return arrays["logits"], arrays["features"]
 
 
 def _key(run: Run, plan: FitPlan, paths: list[Path]) -> str:
-    digest = hashlib.sha256(f"{sha256_of(run.weights)} {plan.preprocessing.digest}\n".encode())
-    for path in paths:
-        digest.update(f"{path}|{path.stat().st_size}\n".encode())
-    return digest.hexdigest()
+    parts = (sha256_of(run.fitted_weights), plan.preprocessing.digest, content_digest(paths))
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _holds(stored: Path, key: str) -> bool:

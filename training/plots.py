@@ -1,12 +1,14 @@
 """Pictures of a version: training curve, confusion matrix, reliability, risk against coverage."""
 
 import json
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 
+from training.atomic import whole
 from training.evaluate import Thresholds
 from training.measure import confusion, risk_coverage
 from training.outputs import SplitOutputs, split_outputs
@@ -21,27 +23,38 @@ from matplotlib import pyplot
 _BINS = 10
 
 
+def pictures_folder(run: Run, split: str) -> Path:
+    """Name where the pictures of a split lie: those of validation never take the place of those of test."""
+    return run.folder / f"pictures-{split}"
+
+
 def draw_all(run: Run, split: str, thresholds: Thresholds) -> None:
-    """Draw every picture of a run into its folder."""
+    """Draw every picture of a run's split."""
     outputs, labels = split_outputs(run, split), run.dataset().labels
-    history = run.folder / "history.json"
+    folder, history = pictures_folder(run, split), run.folder / "history.json"
+    folder.mkdir(exist_ok=True)
     if history.is_file():
-        draw_history(run.folder / "history.png", json.loads(history.read_text(encoding="utf-8")))
-    draw_confusion(run.folder / "confusion.png", outputs, labels)
-    draw_reliability(run.folder / "reliability.png", outputs, thresholds)
-    draw_risk_coverage(run.folder / "risk_coverage.png", outputs, thresholds)
+        draw_history(folder / "history.png", json.loads(history.read_text(encoding="utf-8")))
+    draw_confusion(folder / "confusion.png", outputs, labels)
+    draw_reliability(folder / "reliability.png", outputs, thresholds)
+    draw_risk_coverage(folder / "risk_coverage.png", outputs, thresholds)
 
 
 def draw_history(path: Path, history: list[dict[str, Any]]) -> None:
-    """Draw loss and validation macro-F1 over the epochs."""
+    """Draw loss and validation macro-F1 over the epochs; of an average, those of each of its runs."""
     figure, left = pyplot.subplots(figsize=(5, 3.2), layout="constrained")
-    epochs = [row["epoch"] for row in history]
-    left.plot(epochs, [row["loss"] for row in history], "C0o-")
+    right = left.twinx()
+    runs = sorted({row.get("run", 1) for row in history})
+    for run, style in zip(runs, cycle(("o-", "s--", "^:", "d-.")), strict=False):
+        rows = [row for row in history if row.get("run", 1) == run]
+        epochs = [row["epoch"] for row in rows]
+        left.plot(epochs, [row["loss"] for row in rows], f"C0{style}", markersize=4, label=f"run {run}")
+        right.plot(epochs, [row["val_macro_f1"] for row in rows], f"C1{style}", markersize=4)
     left.set_xlabel("epoch")
     left.set_ylabel("training loss", color="C0")
-    right = left.twinx()
-    right.plot(epochs, [row["val_macro_f1"] for row in history], "C1o-")
     right.set_ylabel("validation macro-F1", color="C1")
+    if len(runs) > 1:
+        left.legend()
     _save(figure, path)
 
 
@@ -86,5 +99,6 @@ def draw_risk_coverage(path: Path, outputs: SplitOutputs, thresholds: Thresholds
 
 def _save(figure: Any, path: Path) -> None:
     # No time stamp and no software name in the file: the same run draws the same bytes.
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with whole(path) as part:
+        figure.savefig(part, format="png", dpi=110, metadata={"Software": None})
     pyplot.close(figure)

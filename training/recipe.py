@@ -1,17 +1,18 @@
 """How the version that serves is made: three runs that err differently, and the average of their weights."""
 
-import shutil
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from training import steps
+from training.checkpoint import read_state
 from training.dinov2 import require_package
 from training.plan import FitPlan
-from training.progress import console
+from training.progress import console, duration
 from training.run import Run
-from training.soup import average_runs
+from training.soup import average_runs, share_split
+from training.teacher import TEACHER_FILE
 
 Recipe = Literal["one", "served"]
 
@@ -69,57 +70,49 @@ def served_plans(plan: FitPlan, given: Collection[str]) -> dict[str, FitPlan]:
 def fit_served(run: Run, plans: dict[str, FitPlan]) -> None:
     """Fit each run of the recipe and leave their average in a run that was split; what is fitted already stays."""
     parts = {name: Run(run.folder / name) for name in plans}
-    clock = _Clock(plans)
+    for part in parts.values():
+        share_split(run, part)
+    clock = _Clock({name: _epochs_left(parts[name], plan) for name, plan in plans.items()})
     for name, plan in plans.items():
-        share_split(run, parts[name])
         if parts[name].is_fitted_by(plan):
             console.print(f"run {name} is fitted already")
         else:
-            clock.announce(name)
+            clock.announce(name, teacher=plan.teacher != "none" and not (parts[name].folder / TEACHER_FILE).is_file())
             steps.run_fit(parts[name], plan)
-        clock.done(name)
+            clock.done(name)
     both = Run(run.folder / "ab")
     average_runs([parts["b"], parts["a"]], both)
     # The teacher's run weighs as much as the two others together.
     average_runs([parts["c"], both], run)
 
 
-def share_split(source: Run, target: Run) -> None:
-    """Let a run learn from the same photographs as another; what it was fitted on otherwise is forgotten."""
-    wanted = source.load("dataset", step="split")
-    if (target.folder / "dataset.json").is_file() and target.load("dataset", step="split") == wanted:
-        return
-    target.folder.mkdir(parents=True, exist_ok=True)
-    for path in (target.weights, target.checkpoint):
-        path.unlink(missing_ok=True)
-    for name in ("split.csv", "dataset.json"):
-        shutil.copyfile(source.folder / name, target.folder / name)
+def _epochs_left(run: Run, plan: FitPlan) -> int:
+    if run.is_fitted_by(plan):
+        return 0
+    return plan.epochs - read_state(run.checkpoint, plan, run.split_digest).epochs
 
 
 class _Clock:
     """Tell how far the runs are, and how long the rest will take at the pace so far.
 
     Args:
-        plans: Every run.
+        left: How many epochs each run still has to do.
     """
 
-    def __init__(self, plans: dict[str, FitPlan]) -> None:
-        self._left = {name: plan.epochs for name, plan in plans.items()}
-        self._count = len(plans)
-        self._began: float | None = None
-        self._seconds, self._epochs = 0.0, 0
+    def __init__(self, left: dict[str, int]) -> None:
+        self._names, self._left = list(left), dict(left)
+        self._began, self._seconds, self._epochs = 0.0, 0.0, 0
 
-    def announce(self, name: str) -> None:
-        """Say which run begins."""
+    def announce(self, name: str, *, teacher: bool) -> None:
+        """Say which run begins, and whether a teacher has to look at the photographs first."""
         self._began = time.monotonic()
-        number, left = self._count - len(self._left) + 1, sum(self._left.values())
-        rest = f", about {left * self._seconds / self._epochs / 60:.0f} minutes" if self._epochs else ""
-        console.print(f"[bold]run {name}, {number} of {self._count}[/]: {left} epochs left in all{rest}")
+        number, left = self._names.index(name) + 1, sum(self._left.values())
+        rest = f", about {duration(left * self._seconds / self._epochs)}" if self._epochs else ""
+        # A network fifteen times as large, once for each photograph: no pace of epochs tells how long.
+        more = ", and first the teacher's look at every photograph" if teacher else ""
+        console.print(f"[bold]run {name}, {number} of {len(self._names)}[/]: {left} epochs left in all{rest}{more}")
 
     def done(self, name: str) -> None:
         """Note that a run is over."""
-        epochs = self._left.pop(name)
-        if self._began is not None:
-            self._seconds += time.monotonic() - self._began
-            self._epochs += epochs
-            self._began = None
+        self._seconds += time.monotonic() - self._began
+        self._epochs += self._left.pop(name)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from common.model_store import sha256_of
+from training.atomic import content_digest, whole
 from training.augment import Augmentation
 from training.dataset import Dataset, Sample
+from training.index import first_few
 from training.plan import FitPlan
 
 _COLUMNS = ("file", "label", "group", "split", "kind", "all_labels")
 
-_MEASURED_ON = "weights_sha256"
+_MEASURED_ON = "measured_on"
+
+CALIBRATION_FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -47,30 +52,46 @@ class Run:
         """Share and choices of the runs that the weights are an average of."""
         return self.folder / "ingredients.json"
 
+    @property
+    def fitted_weights(self) -> Path:
+        """The file of the weights.
+
+        Raises:
+            click.UsageError: Nothing was fitted, or not on the present split.
+        """
+        if not self.weights.is_file():
+            raise click.UsageError(
+                f"{self.folder} has no weights: run `python -m training fit --run {self.folder}` first."
+            )
+        return self.weights
+
     def save_split(self, dataset: Dataset) -> None:
         """Store which file belongs to which split; what was fitted on another split is forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        rows, digest = _split_rows(dataset), dataset.digest
-        if self.split_digest != _digest(digest, rows):
-            # First of all: the old weights may have learned from what the new split tests on.
-            for path in (self.weights, self.checkpoint):
+        rows, content = _split_rows(dataset), content_digest(dataset.root / sample.file for sample in dataset.samples)
+        if self.split_digest != _digest(dataset.digest, content, rows):
+            # First of all: the old weights may have learned from what the new split tests on. A split without a
+            # data set counts as none, so a kill between the two files leaves nothing to go on with.
+            for path in (self.weights, self.checkpoint, self.folder / "dataset.json"):
                 path.unlink(missing_ok=True)
         self._write("split.csv", rows)
-        self.save("dataset", {"root": str(dataset.root.resolve()), "labels": dataset.labels, "digest": digest})
+        root = str(dataset.root.resolve())
+        self.save("dataset", {"root": root, "labels": dataset.labels, "digest": dataset.digest, "content": content})
 
     @property
     def split_digest(self) -> str:
-        """sha256 over the data set and the split of each of its files; empty before the first split."""
+        """sha256 over the data set, its bytes, and the split of each of its files; empty before the first split."""
         stored = self.folder / "split.csv"
         if not (stored.is_file() and (self.folder / "dataset.json").is_file()):
             return ""
-        return _digest(self.load("dataset", step="split")["digest"], stored.read_text(encoding="utf-8"))
+        values = self.load("dataset", step="split")
+        return _digest(values["digest"], values.get("content", ""), stored.read_text(encoding="utf-8"))
 
     def dataset(self) -> Dataset:
         """Read the data set as it was split.
 
         Raises:
-            click.UsageError: Nothing was split yet.
+            click.UsageError: Nothing was split yet, or files of it are gone.
         """
         values = self.load("dataset", step="split")
         with (self.folder / "split.csv").open(newline="", encoding="utf-8") as file:
@@ -79,13 +100,24 @@ class Run:
             Sample(**{**row, "all_labels": tuple(row["all_labels"].split("|"))})  # type: ignore[arg-type]
             for row in rows
         )
-        return Dataset(Path(values["root"]), samples, tuple(values["labels"]))
+        root = Path(values["root"])
+        if gone := [sample.file for sample in samples if not (root / sample.file).is_file()]:
+            raise click.UsageError(
+                f"{len(gone)} of {len(samples)} images that were split are gone from {root}: {first_few(gone)}. Bring "
+                f"them back, or split anew: `python -m training split DATA --run {self.folder}`."
+            )
+        return Dataset(root, samples, tuple(values["labels"]))
+
+    def begin_fit(self, plan: FitPlan) -> None:
+        """Store the choices of a fit, once what was fitted before is gone: weights never stand beside another plan."""
+        for path in (self.weights, self.ingredients_file):
+            path.unlink(missing_ok=True)
+        self.save_plan(plan)
 
     def save_weights(self, state: dict[str, Tensor]) -> None:
         """Store the weights of a network, the last thing that a fit leaves: whole or not at all."""
-        part = self.weights.with_suffix(".part")
-        save_file(state, part)
-        part.replace(self.weights)
+        with whole(self.weights) as part:
+            save_file(state, part)
 
     def save_plan(self, plan: FitPlan) -> None:
         """Store the choices of the run."""
@@ -98,14 +130,19 @@ class Run:
         Raises:
             click.UsageError: Nothing was fitted yet.
         """
-        return _plan_of(self.load("plan", step="fit"))
+        values = self.load("plan", step="fit")
+        try:
+            return _plan_of(values)
+        except (KeyError, TypeError) as error:
+            raise click.UsageError(
+                f"plan.json of {self.folder} is of another version of dentiq: run "
+                f"`python -m training fit --run {self.folder}` again."
+            ) from error
 
     def is_fitted_by(self, plan: FitPlan) -> bool:
-        """Tell whether these very choices have led to the weights: a fit writes its plan first and its weights last."""
-        chosen = self.folder / "plan.json"
-        if not (chosen.is_file() and self.weights.is_file()) or self.plan() != plan:
-            return False
-        return self.weights.stat().st_mtime_ns >= chosen.stat().st_mtime_ns
+        """Tell whether these very choices, and no average, have led to the weights: they are what a fit leaves last."""
+        fitted = self.weights.is_file() and (self.folder / "plan.json").is_file()
+        return fitted and not self.ingredients_file.is_file() and self.plan() == plan
 
     def ingredients(self) -> list[tuple[float, FitPlan]]:
         """Read share and choices of every run that the weights are an average of: of this one alone, mostly."""
@@ -134,32 +171,54 @@ class Run:
             raise click.UsageError(
                 f"{self.folder} has no {path.name}: run `python -m training {step} --run {self.folder}` first."
             )
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise click.UsageError(
+                f"{path} is damaged: run `python -m training {step} --run {self.folder}` again."
+            ) from error
         return values
 
-    def save_measured(self, name: str, values: dict[str, Any]) -> None:
-        """Store values that hold for the present weights alone as `<name>.json`."""
-        self.save(name, {**values, _MEASURED_ON: sha256_of(self.weights)})
-
-    def load_measured(self, name: str, *, step: str) -> dict[str, Any]:
-        """Read values that were measured on the present weights.
+    def measured_on(self, *files: str) -> dict[str, str]:
+        """Name what figures depend on: weights, input size, split, and files of the run.
 
         Raises:
-            click.UsageError: The step that makes them has not run, or not since the weights changed.
+            click.UsageError: Nothing was fitted yet.
+        """
+        return {
+            "weights": sha256_of(self.fitted_weights),
+            "input size": self.plan().preprocessing.digest,
+            "split": self.split_digest,
+            **{name: sha256_of(path) if (path := self.folder / name).is_file() else "" for name in files},
+        }
+
+    def save_measured(self, name: str, values: dict[str, Any], *, after: Sequence[str] = ()) -> None:
+        """Store values that hold for the present weights, input size, split and files alone as `<name>.json`."""
+        self.save(name, {**values, _MEASURED_ON: self.measured_on(*after)})
+
+    def load_measured(self, name: str, *, step: str, after: Sequence[str] = ()) -> dict[str, Any]:
+        """Read values that were measured on what the run holds now.
+
+        Args:
+            name: Of the file, without suffix.
+            step: Which step makes it.
+            after: Files of the run that the values depend on.
+
+        Raises:
+            click.UsageError: The step that makes them has not run, or not since one of these changed.
         """
         values = self.load(name, step=step)
-        if values.pop(_MEASURED_ON, None) != sha256_of(self.weights):
+        then, now = values.pop(_MEASURED_ON, {}), self.measured_on(*after)
+        if changed := [what for what, digest in now.items() if then.get(what) != digest]:
             raise click.UsageError(
-                f"{name}.json of {self.folder} is of other weights: run "
+                f"{name}.json of {self.folder} is of other {', '.join(changed)}: run "
                 f"`python -m training {step} --run {self.folder}` again."
             )
         return values
 
     def _write(self, name: str, text: str) -> None:
-        # A kill leaves the file as it was, or as it is to be.
-        part = self.folder / f"{name}.part"
-        part.write_text(text, encoding="utf-8")
-        part.replace(self.folder / name)
+        with whole(self.folder / name) as part:
+            part.write_text(text, encoding="utf-8")
 
 
 def _split_rows(dataset: Dataset) -> str:

@@ -10,32 +10,32 @@ from torch import Tensor
 from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
 from training.about import ABOUT_NAME, read_about
+from training.batches import epoch_size
 from training.calibrate import abstain_threshold, fit_temperature
+from training.checkpoint import EpochResult
 from training.dataset import Dataset, Sample, survey, with_labels
 from training.doubts import doubts
 from training.evaluate import Thresholds, answered
-from training.export import export
-from training.fit import EpochResult, Pictures, fit
-from training.foreign import fit_score, save_score, threshold
+from training.export import export, load_calibration
+from training.fit import Pictures, fit
+from training.foreign import FOREIGN_FILE, fit_score, save_score, threshold
 from training.grouping import describe_groups, group_duplicates
 from training.index import first_few
 from training.leakage import leakage
+from training.looks import looks_sentence, note_look
 from training.outputs import split_outputs
 from training.pixels import load_pixels, readable
 from training.plan import FitPlan
 from training.plots import draw_all
-from training.progress import console, warn
+from training.progress import Pace, console, say, warn
 from training.report import foreign_figures, shortcut_figures, split_figures
-from training.run import Run
+from training.run import CALIBRATION_FILE, Run
 from training.split import assign_splits, require_usable
 from training.start import starting_features
 from training.tables import print_figures, print_history, print_split
 from training.teacher import lessons
 from worker.inference.calibration import probabilities
 from worker.inference.predictor import load_predictor
-
-# What a card says of its test figures unless the one who exports knows better.
-ONE_LOOK = "Test was looked at once for this version."
 
 ForeignKind = Literal["mahalanobis", "knn", "energy"]
 
@@ -50,7 +50,7 @@ def run_split(data: Path, run: Run, plan: FitPlan) -> Dataset:
     unnamed = sum(not sample.group for sample in dataset.samples)
     if unnamed:
         dataset = group_duplicates(dataset, starting_features(dataset, plan))
-        console.print(f"{unnamed} images without a group: found {describe_groups(dataset)}")
+        say(f"{unnamed} images without a group: found {describe_groups(dataset)}")
     wanted = {sample.file: sample.split for sample in dataset.samples if sample.split}
     dataset = assign_splits(dataset, seed=plan.seed)
     if moved := [sample for sample in dataset.samples if wanted.get(sample.file, sample.split) != sample.split]:
@@ -78,24 +78,39 @@ def _usable_images(data: Path) -> Dataset:
 def run_fit(run: Run, plan: FitPlan) -> None:
     """Train, epoch by epoch; a run that was interrupted goes on after its last whole epoch."""
     dataset = run.dataset()
-    run.save_plan(plan)
-    # The folder may have held an average before.
-    run.ingredients_file.unlink(missing_ok=True)
-    train = load_pixels(
-        dataset.root, _learned_from(dataset, plan), longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2)
-    )
+    learned_from = _learned_from(dataset, plan)
+    epoch_size(learned_from, plan)  # refused before minutes of decoding
+    train = load_pixels(dataset.root, learned_from, longest_edge=max(_TRAIN_EDGE, plan.input_size * 3 // 2))
     val = load_pixels(dataset.root, dataset.of("val"), longest_edge=_VAL_EDGE)
     taught = None if plan.teacher == "none" else lessons(run, plan, dataset, train.samples)
+    if run.weights.is_file():
+        choices = "these very" if run.is_fitted_by(plan) else "other"
+        say(f"{run.folder} was fitted by {choices} choices: its weights will be replaced")
+    watcher = _Watcher(run, plan)
     fitted = fit(
         Pictures(train, val, dataset.labels, run.split_digest, taught),
         plan,
         checkpoint=run.checkpoint,
-        on_epoch=print_epoch,
+        on_begin=watcher.begin,
+        on_epoch=watcher.epoch,
     )
     run.save("history", [vars(result) for result in fitted.history])
     run.save_weights({name: _half(value).contiguous() for name, value in fitted.network.state_dict().items()})
     run.checkpoint.unlink(missing_ok=True)
     print_history(fitted.history)
+
+
+class _Watcher:
+    def __init__(self, run: Run, plan: FitPlan) -> None:
+        self._run, self._plan, self._pace = run, plan, Pace()
+
+    def begin(self) -> None:
+        self._run.begin_fit(self._plan)
+        self._pace = Pace()
+
+    def epoch(self, result: EpochResult) -> None:
+        print_epoch(result)
+        self._pace.step(self._plan.epochs - result.epoch)
 
 
 def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:
@@ -107,20 +122,22 @@ def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:
     score = fit_score(rule, split_outputs(run, "train"), len(labels))
     ood_rule = OodRule(kind=rule, threshold=threshold(score, val), file=save_score(score, run.folder))
     values = {"temperature": temperature, "abstain_threshold": abstain, "ood_rule": ood_rule.model_dump()}
-    run.save_measured("calibration", values)
+    run.save_measured("calibration", values, after=[FOREIGN_FILE])
     answers = answered(rows, val.truth, abstain)
-    console.print(
+    say(
         f"temperature {temperature:.4f}, answers from probability {abstain:.4f} on: {answers['share']:.1%} of the "
         f"validation images, {answers['accuracy']:.1%} of them right"
     )
-    console.print(f"foreign from a {rule} score of {ood_rule.threshold:.4f} on")
+    say(f"foreign from a {rule} score of {ood_rule.threshold:.4f} on")
     for doubt in doubts(temperature=temperature, answered=answers["share"], groups=len(set(val.groups))):
         warn("doubtful", doubt)
 
 
 def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     """Measure the trained network on validation and, once a release, on test."""
-    calibration = run.load_measured("calibration", step="calibrate")
+    calibration = load_calibration(run)
+    if test:
+        note_look(run, "evaluate --test")
     thresholds = Thresholds(calibration["temperature"], calibration["abstain_threshold"])
     last = "test" if test else "val"
     found = split_figures(run, ("val", "test") if test else ("val",), thresholds)
@@ -131,14 +148,16 @@ def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     if test:
         found["leakage"] = stored_leakage(run)
     print_figures(found)
-    run.save_measured("metrics" if test else "metrics-val", found)
     draw_all(run, last, thresholds)
+    # After the pictures: whoever finds figures finds the pictures of the same weights and thresholds.
+    run.save_measured("metrics" if test else "metrics-val", found, after=[CALIBRATION_FILE])
 
 
 def run_export(run: Run, store: ModelStore, version: str, *, note: str = "", about: Path | None = None) -> Manifest:
     """Write a version into the store, with what `about` (else the data set's own file) says of the photographs."""
     said = read_about(about or run.dataset().root / ABOUT_NAME)
-    manifest = export(run, store, version, note=note or ONE_LOOK, about=said)
+    sentences = "\n\n".join(part for part in (looks_sentence(run), note) if part)
+    manifest = export(run, store, version, note=sentences, about=said)
     console.print(f"exported [bold]{version}[/] to {store.root / version}")
     return manifest
 
@@ -177,7 +196,7 @@ def _learned_from(dataset: Dataset, plan: FitPlan) -> list[Sample]:
 
 def print_epoch(result: EpochResult) -> None:
     """Print what one epoch gave."""
-    console.print(
+    say(
         f"epoch {result.epoch}: loss {result.loss:.3f}, validation loss {result.val_loss:.3f}, "
         f"validation macro-F1 {result.val_macro_f1:.3f}"
     )

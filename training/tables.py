@@ -4,9 +4,9 @@ from typing import Any
 
 from rich.table import Table
 
+from training.checkpoint import EpochResult
 from training.compare import Comparison
 from training.dataset import Dataset
-from training.fit import EpochResult
 from training.progress import console
 from training.reproduce import Reproduction
 from training.shadowing import ShadowComparison

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from common.manifest import Preprocessing
+from training.atomic import content_digest, whole
 from training.dataset import Dataset, Sample
 from training.dinov2 import packaged_dinov2
 from training.inputs import served_inputs
@@ -21,6 +22,9 @@ from worker.inference.calibration import probabilities
 from worker.inference.networks import build
 
 Floats = NDArray[np.float32]
+
+# What it saw of the photographs: computed once for a run.
+TEACHER_FILE = "teacher.npz"
 
 _ARCHITECTURE = "timm:vit_small_patch14_dinov2"
 _EDGE = 224
@@ -89,14 +93,15 @@ def out_of_fold(features: Floats, truth: NDArray[np.integer], groups: list[str],
 
 
 def _stored(run: Run, dataset: Dataset) -> Floats:
-    path = run.folder / "teacher.npz"
-    files = np.array([sample.file for sample in dataset.samples])
+    path = run.folder / TEACHER_FILE
+    key = f"{_ARCHITECTURE} {_EDGE} {content_digest(dataset.root / sample.file for sample in dataset.samples)}"
     if path.is_file():
         with np.load(path, allow_pickle=False) as stored:
-            if np.array_equal(stored["files"], files):
+            if "key" in stored and str(stored["key"]) == key:
                 return np.asarray(stored["features"], dtype=np.float32)
     features = _teacher_features(dataset)
-    np.savez(path, files=files, features=features)
+    with whole(path) as part, part.open("wb") as file:
+        np.savez(file, key=key, features=features)
     return features
 
 

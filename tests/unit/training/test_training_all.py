@@ -16,9 +16,9 @@ from common.jobs.record import Prediction as StoredPrediction
 from common.model_store import ModelStore
 from common.queues import QueueName
 from training import steps
+from training.checkpoint import EpochResult
 from training.cli import main
 from training.dataset import read_dataset
-from training.fit import EpochResult
 from training.plan import FitPlan
 from training.reproduce import reproduce
 from worker.inference.decode import DECODE_LIMITS

@@ -7,8 +7,8 @@ from click.testing import CliRunner, Result
 
 from training import run as training_run
 from training import steps
+from training.checkpoint import EpochResult
 from training.cli import main
-from training.fit import EpochResult
 from training.run import Run
 
 TINY = ["--architecture", "timm:test_efficientnet", "--weights", "random", "--input-size", "32"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import outputs, steps
-from training.dataset import Dataset
+from training import outputs, steps, teacher
+from training.dataset import Dataset, Sample
 from training.outputs import folder_outputs
 from training.plan import FitPlan
 from training.run import Run
@@ -49,6 +49,15 @@ def test_answers_are_stored_for_the_same_files_alone(run: Run, images: Path) -> 
     assert sizes(run, images) == [2, 3]
 
 
+def test_answers_are_computed_again_for_other_bytes_of_the_same_length(
+    run: Run, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sizes(run, images) == [1]
+    (images / "cats" / "0.jpg").write_bytes(b"2")
+    monkeypatch.setattr(outputs, "compute", lambda *_: (np.array([[7.0]], np.float32),) * 2)
+    assert sizes(run, images) == [7]
+
+
 def test_answers_killed_while_they_are_written_are_computed_again(
     run: Run, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,5 +82,31 @@ def test_leakage_is_measured_again_for_another_split(run: Run, monkeypatch: pyte
 
     monkeypatch.setattr(steps, "leakage", measure)
     assert [steps.stored_leakage(run)["by_image"] for _ in range(2)] == [1, 1]
+    (run.folder.parent / "a").write_bytes(b"x")
     (run.folder / "split.csv").write_text("file,label,group,split,kind,all_labels\na,blue,,test,original,blue\n")
     assert steps.stored_leakage(run)["by_image"] == 2
+
+
+def test_what_the_teacher_saw_is_kept_for_the_same_bytes_and_whole(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def look(dataset: Dataset) -> outputs.Floats:
+        seen.append(len(dataset.samples))
+        return np.full((1, 1), len(seen), np.float32)
+
+    def stop_halfway(file: object, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(teacher, "_teacher_features", look)
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    data = Dataset(tmp_path, (Sample("a.jpg", "blue"),), ("blue", "grass"))
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", stop_halfway)
+        with pytest.raises(KeyboardInterrupt):
+            teacher._stored(run, data)
+    assert not list(run.folder.glob("teacher*"))
+    assert [teacher._stored(run, data).item() for _ in range(2)] == [2, 2]
+    (tmp_path / "a.jpg").write_bytes(b"2")
+    assert teacher._stored(run, data).item() == 3
