@@ -1,8 +1,10 @@
 """Two versions side by side on the same images, as a worker serves them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,11 @@ from common.jobs.record import Outcome
 from common.model_store import ModelStore
 from training.bootstrap import interval
 from training.dataset import Dataset, read_dataset
+from training.index import INDEX_NAME
 from training.measure import f1_scores
-from training.plan import FitPlan
+from training.pixels import readable
 from training.progress import track
-from training.split import assign_splits
+from training.run import Run
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import Predictor, load_predictor
 
@@ -41,16 +44,71 @@ class Comparison:
     answered: tuple[float, float]
 
 
-def compare_versions(data: Path, store: ModelStore, versions: tuple[str, str], *, split: str) -> Comparison:
-    """Let two versions answer one split.
+@dataclass(frozen=True)
+class KnownSplit:
+    """A data set whose split somebody fixed.
+
+    Attributes:
+        dataset: Every sample has a split.
+        source: Who fixed it.
+        run: The run that did; None where the index did.
+    """
+
+    dataset: Dataset
+    source: str
+    run: Run | None = None
+
+
+def known_split(data: Path, run: Run, *, run_given: bool) -> KnownSplit:
+    """Find the split that versions were made with; one by chance would test them on what they learned from.
 
     Args:
         data: Folder of the data set.
+        run: A run that may have split it.
+        run_given: Whether the run was named on purpose.
+
+    Raises:
+        click.UsageError: Nobody has split this folder.
+    """
+    if (run.folder / "dataset.json").is_file():
+        dataset = run.dataset()
+        if dataset.root == data.resolve():
+            return KnownSplit(dataset, f"the split of {run.folder}", run)
+    if not run_given:
+        dataset = read_dataset(data)
+        if all(sample.split for sample in dataset.samples):
+            return KnownSplit(dataset, f"the split of {data / INDEX_NAME}")
+    raise click.UsageError(
+        f"{run.folder} holds no split of {data}"
+        + ("" if run_given else f", and {INDEX_NAME} there does not name the split of every image")
+        + ". Give --run the folder of the run that the versions come from."
+    )
+
+
+def made_otherwise(known: KnownSplit, store: ModelStore, versions: Sequence[str]) -> list[str]:
+    """Name the versions that were made of other photographs or another split: they may have learned from these."""
+    digests = {known.dataset.digest}
+    manifests = [store.manifest(version) for version in versions]
+    if any(manifest.dataset_digest not in digests for manifest in manifests) and known.run is None:
+        # A run leaves out what it cannot read.
+        digests.add(readable(known.dataset)[0].digest)
+    return [manifest.version for manifest in manifests if manifest.dataset_digest not in digests]
+
+
+def compare_versions(dataset: Dataset, store: ModelStore, versions: tuple[str, str], *, split: str) -> Comparison:
+    """Let two versions answer one split.
+
+    Args:
+        dataset: Every sample has a split.
         store: Holds both versions.
         versions: Their names.
         split: `val` or `test`.
+
+    Raises:
+        click.UsageError: The split has no image.
     """
-    dataset = assign_splits(read_dataset(data), seed=FitPlan().seed)
+    if not dataset.of(split):
+        raise click.UsageError(f"{dataset.root} has no image in the split {split}: there is nothing to compare on.")
     first, second = (_answers(load_predictor(store, runtime="onnx", version=v), dataset, split) for v in versions)
     truth = np.array([dataset.labels.index(sample.label) for sample in dataset.of(split)])
     groups = [sample.group or sample.file for sample in dataset.of(split)]

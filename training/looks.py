@@ -17,8 +17,16 @@ def note_look(run: Run, step: str) -> None:
         run: A calibrated run.
         step: Which command looks.
     """
-    at = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-    keep_looks(run, [{"at": at, "step": step, "of": run.measured_on(CALIBRATION_FILE)}])
+    keep_looks(run, [_look(step, run.measured_on(CALIBRATION_FILE))])
+
+
+def note_comparison(run: Run, versions: tuple[str, str]) -> None:
+    """Note that versions are compared on the test split of a run."""
+    keep_looks(run, [_look("compare", {"versions": " ".join(sorted(versions))})])
+
+
+def _look(step: str, of: dict[str, str]) -> dict[str, Any]:
+    return {"at": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}", "step": step, "of": of}
 
 
 def looks(run: Run) -> list[dict[str, Any]]:
@@ -44,6 +52,6 @@ def looks_sentence(run: Run) -> str:
     if count <= 1:
         return "Test was looked at once in this run."
     return (
-        f"Test was looked at {count} times in this run, each time at other weights, another input size or another "
-        "calibration:\nwhat was chosen after the first look may owe something to luck."
+        f"Test was looked at {count} times in this run, each time at another network, input size or calibration:\n"
+        "what was chosen after the first look may owe something to luck."
     )

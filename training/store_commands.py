@@ -1,8 +1,10 @@
 """The commands of `python -m training` that work on the model store and on what it has answered."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.table import Table
 
 from common.errors import ModelError, ModelNotFoundError
@@ -10,10 +12,12 @@ from common.manifest import Manifest
 from common.model_store import ModelStore
 from common.settings import Settings
 from training import steps
-from training.compare import compare_versions
-from training.options import data_argument, store_option
-from training.progress import console, warn
+from training.compare import compare_versions, known_split, made_otherwise
+from training.looks import note_comparison
+from training.options import data_argument, run_option, store_option
+from training.progress import console, say, warn
 from training.reproduce import TOLERANCE, reproduce_stored
+from training.run import Run
 from training.shadowing import stored_shadow_comparisons
 from training.tables import print_comparison, print_reproduction, print_shadow
 
@@ -37,12 +41,28 @@ def rollback(store_folder: Path) -> None:
 @click.command()
 @data_argument
 @store_option
+@run_option
 @click.argument("first")
 @click.argument("second")
 @click.option("--split", "chosen", type=click.Choice(["val", "test"]), default="val", show_default=True)
-def compare(data: Path, store_folder: Path, first: str, second: str, chosen: str) -> None:
-    """Compare the versions FIRST and SECOND on the images of one split of DATA, as they are served."""
-    print_comparison(compare_versions(data, ModelStore(store_folder), (first, second), split=chosen))
+@click.option("--any-data", is_flag=True, help="Compare versions that were made of other photographs or another split.")
+def compare(data: Path, store_folder: Path, run_folder: Path, first: str, second: str, **choices: Any) -> None:
+    """Compare the versions FIRST and SECOND on one split of DATA, as they are served.
+
+    The split is that of the run they come from (--run), or of index.csv where it names one for every image.
+    """
+    store, run, split = ModelStore(store_folder), Run(run_folder), choices["chosen"]
+    given = click.get_current_context().get_parameter_source("run_folder") is not ParameterSource.DEFAULT
+    known = known_split(data, run, run_given=given)
+    for version in made_otherwise(known, store, (first, second)):
+        doubt = f"{version} was made of other photographs or another split: it may have learned from these."
+        if not choices["any_data"]:
+            raise click.UsageError(f"{doubt} Give --run the run it comes from, or --any-data to compare all the same.")
+        warn("unlike", doubt)
+    say(f"on {split} of {known.source}, digest {known.dataset.digest[:16]}")
+    if split == "test" and known.run is not None:
+        note_comparison(known.run, (first, second))
+    print_comparison(compare_versions(known.dataset, store, (first, second), split=split))
 
 
 @click.command()

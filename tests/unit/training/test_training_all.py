@@ -81,8 +81,13 @@ def test_a_new_folder_of_images_becomes_a_new_class_with_its_pages(
     assert trained.current() == "second"
     assert invoke("rollback", "--store", trained.root).exit_code == 0
     assert trained.current() == "first"
-    compared = invoke("compare", made_data, "first", "second", "--store", trained.root)
+    both = ("compare", made_data, "first", "second", "--store", trained.root, "--run", tmp_path / "run-second")
+    refused = invoke(*both)
+    assert refused.exit_code == 2
+    assert "first was made of other photographs or another split" in refused.output
+    compared = invoke(*both, "--any-data")
     assert compared.exit_code == 0, compared.output
+    assert "unlike first was made of other photographs" in compared.output
     assert "gain of the second" in compared.output
 
 
