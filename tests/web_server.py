@@ -10,6 +10,7 @@ import httpx
 
 from common.settings import Settings
 from tests.fixtures.redis import free_port
+from tests.tied import tied
 from tests.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +38,7 @@ class WebServer:
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         with (self.settings.data_dir / "web.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", f"python:{self.configuration}"],
+                tied(sys.executable, "-m", "gunicorn", "-c", f"python:{self.configuration}"),
                 cwd=_ROOT,
                 env=self._environment(),
                 stdout=log,
