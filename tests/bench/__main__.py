@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from infra.local.parts import usable_cores
-from tests.bench import figures, report
+from tests.bench import figures, monitoring_cost, report
 from tests.bench.peer_sides import PEERS, RUNTIMES, Peer, environment_of
 from tests.bench.pictures import make
 from tests.bench.sides import BareLoop, Platform, Side, Turn, awaited_singles, send_folder, send_singles
@@ -31,7 +31,7 @@ _OURS: Final[dict[str, list[Side]]] = {
 }
 _PEERS: Final[dict[str, list[Side]]] = {name: [Peer(name, runtime) for runtime in RUNTIMES] for name in PEERS}
 _SIDES: Final = _OURS | _PEERS
-_FIGURES: Final = ("platform", "store", "interactive")
+_FIGURES: Final = ("platform", "store", "interactive", "monitoring")
 _NAMES: Final = (*_SIDES, "originals", *_FIGURES)
 
 
@@ -85,6 +85,7 @@ def main(only: str, rounds: int, images: int, out: Path) -> None:
         "platform": lambda: figures.on_the_platform(latency_jobs=200),
         "store": lambda: figures.of_the_store(repeats=rounds),
         "interactive": figures.beside_a_folder,
+        "monitoring": lambda: monitoring_cost.figures(monitoring_cost.measure(pairs=16 * rounds, images=150)),
     }
     for name in _FIGURES:
         if name in chosen:
