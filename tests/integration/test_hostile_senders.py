@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import select
 import socket
 import time
 import zipfile
@@ -14,9 +15,13 @@ import pytest
 from tests.fixtures.redis import RedisServer
 from tests.waiting import wait_until
 from tests.web_server import IMPATIENT_SECONDS, WebServer, web_settings
+from tests.web_traces import of_senders, redis_keys, stored_files
 from web.problems import Problem
 
 THREADS = 4
+
+# On a busy machine an answer may take longer than senders are given.
+ROUNDS = 5
 MakeImage = Callable[..., bytes]
 
 
@@ -65,6 +70,12 @@ def submit(web: WebServer, image: bytes) -> httpx.Response:
     return httpx.post(f"{web.url}/api/v1/jobs", content=image, headers={"Content-Type": "image/jpeg"}, timeout=20)
 
 
+def unanswered(connections: list[socket.socket]) -> int:
+    """Count the connections that the server has neither answered nor closed."""
+    heard, _, _ = select.select(connections, [], [], 0)
+    return len(connections) - len(heard)
+
+
 @contextlib.contextmanager
 def trickling(web: WebServer, *, beginnings: list[bytes]) -> Iterator[list[socket.socket]]:
     """Keep connections open and send one more byte on each, every fifth of a second."""
@@ -97,12 +108,13 @@ def trickling(web: WebServer, *, beginnings: list[bytes]) -> Iterator[list[socke
 )
 def test_senders_of_a_byte_now_and_then_hold_no_thread(web: WebServer, make_image: MakeImage, beginning: bytes) -> None:
     """Many times as many as there are threads: who comes beside them is answered as if they were not there."""
-    with trickling(web, beginnings=[beginning] * (20 * THREADS)):
-        started = time.monotonic()
-        for _ in range(10):
+    for _ in range(ROUNDS):
+        with trickling(web, beginnings=[beginning] * (20 * THREADS)) as connections:
             assert submit(web, make_image()).status_code == 202
-        # Each would have waited that long for a thread, if they held them.
-        assert time.monotonic() - started < 3 * IMPATIENT_SECONDS
+            # Held by them, a thread would have come to this image once the senders before it were gone.
+            if unanswered(connections) > len(connections) // 2:
+                return
+    pytest.fail("no image was answered before the slow senders were gone")
 
 
 def test_a_sender_of_a_byte_now_and_then_is_told_in_the_end(web: WebServer) -> None:
@@ -199,16 +211,32 @@ def test_ten_thousand_form_parts_are_refused(web: WebServer) -> None:
 
 
 def test_aborted_uploads_leave_nothing(web: WebServer, make_image: MakeImage) -> None:
+    batch = httpx.post(f"{web.url}/api/v1/batches", json={}, timeout=20).json()["links"]["self"]
+    images = f"{batch}/images"
+    before, keys = stored_files(web), redis_keys(web)
+    # A body that waits on the disk, one that a thread reads into a file of its own, one that is refused, half a head.
+    form = b'--b\r\nContent-Disposition: form-data; name="archive"; filename="a.zip"\r\n\r\n'
+    kind = "multipart/form-data; boundary=b"
+    aborted = (
+        head(5_000_000) + bytes(3_000_000),
+        head(500_000_000, path=images, kind=kind) + form + bytes(3_000_000),
+        head(500_000_000) + bytes(1000),
+        b"POST / HT",
+    )
     for _ in range(3 * THREADS):
-        for sent in (head(5_000_000) + bytes(3_000_000), head(500_000_000) + bytes(1000), b"POST / HT"):
-            with socket.create_connection(("127.0.0.1", web.settings.port), timeout=10) as connection:
+        for sent in aborted:
+            # The server may be gone first, where it refuses.
+            with (
+                socket.create_connection(("127.0.0.1", web.settings.port), timeout=60) as connection,
+                contextlib.suppress(ConnectionError),
+            ):
                 connection.sendall(sent)
+    wait_until(lambda: not of_senders(web), 60, what="an end of all connections and of what they wrote")
+    assert not any((web.settings.data_dir.parent / "spool").iterdir())
+    assert (stored_files(web), redis_keys(web)) == (before, keys)
+    assert httpx.get(f"{web.url}{batch}", timeout=20).json()["total"] == 0
     assert submit(web, make_image()).status_code == 202
-    stored = [path for path in (web.settings.data_dir / "storage").rglob("*") if path.is_file()]
-    spool = web.settings.data_dir.parent / "spool"
-    wait_until(lambda: not any(spool.iterdir()), 10, what="an empty spool")
-    assert not [path for path in stored if path.stat().st_size > 1_000_000]
-    assert web.runs()
+    assert len(stored_files(web)) == len(before) + 1
 
 
 def test_more_connections_than_there_are_places_make_room(web: WebServer, make_image: MakeImage) -> None:
@@ -232,7 +260,8 @@ def test_peers_that_stay_after_their_last_answer_hold_up_nobody(web: WebServer) 
         assert all(b" 200 " in everything(connection) for connection in staying)
         began = time.monotonic()
         assert httpx.get(f"{web.url}/healthz", timeout=60).status_code == 200
-        assert time.monotonic() - began < 3
+        # Waited for one after the other, each takes two seconds; half of that is left to a machine that is busy.
+        assert time.monotonic() - began < len(staying)
 
 
 def test_the_server_logged_no_crash(web: WebServer) -> None:
