@@ -2,16 +2,15 @@
 
 import io
 import random
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from tests.fixtures.redis import RedisServer
+from tests.web_memory import Memory
 from tests.web_server import WebServer, web_settings
 
 ARCHIVE_BYTES = 300_000_000
@@ -38,33 +37,6 @@ def large_archive(path: Path, image: bytes) -> None:
             archive.writestr(f"folder/{number}.jpg", image + noise)
 
 
-class Memory:
-    """The resident memory of web's processes together, watched from a thread."""
-
-    def __init__(self, web: WebServer) -> None:
-        assert web.process is not None
-        self._master = psutil.Process(web.process.pid)
-        self.before = self.peak = self._now()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _now(self) -> int:
-        processes = [self._master, *self._master.children(recursive=True)]
-        return sum(int(process.memory_info().rss) for process in processes)
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.02):
-            self.peak = max(self.peak, self._now())
-
-    def __enter__(self) -> "Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-
 def test_a_zip_of_300_mb_takes_less_than_50_mb_of_memory(
     web: WebServer, make_image: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -83,5 +55,6 @@ def test_a_zip_of_300_mb_takes_less_than_50_mb_of_memory(
             answer = http.post(images, files={"archive": ("photos.zip", file)})
     assert answer.status_code == 202, answer.text
     assert len(answer.json()["accepted"]) == IMAGES
-    growth = memory.peak - memory.before
-    assert growth < MOST_GROWTH_BYTES, f"web grew by {growth / 1e6:.0f} MB from {memory.before / 1e6:.0f} MB"
+    assert memory.growth < MOST_GROWTH_BYTES, (
+        f"web grew by {memory.growth / 1e6:.0f} MB from {memory.before / 1e6:.0f} MB"
+    )
