@@ -82,13 +82,17 @@ def _fault_of_web(master: ProcessRecord) -> str:
         return ""
     environment.pop(MARK_VARIABLE, None)  # it is no part of the stack
     with tempfile.TemporaryDirectory() as folder:
-        checked = subprocess.run(
-            [sys.executable, "-m", "gunicorn", "--check-config", "-c", "python:infra.gunicorn_conf"],
-            env=environment | {"PROMETHEUS_MULTIPROC_DIR": folder},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            checked = subprocess.run(
+                [sys.executable, "-m", "gunicorn", "--check-config", "-c", "python:infra.gunicorn_conf"],
+                env=environment | {"PROMETHEUS_MULTIPROC_DIR": folder},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_START_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return f"It was not loaded within {_START_SECONDS:.0f} s."
     return (checked.stdout + checked.stderr)[-_FAULT_CHARACTERS:] if checked.returncode else ""
 
 
@@ -136,10 +140,13 @@ def _take_back(data_dir: Path, master: ProcessRecord, known: set[int]) -> None:
     if _await(lambda: bool(added()), master, seconds=_TAKE_BACK_SECONDS):
         pid = min(added())
         expect_no_other(data_dir, pid)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        # Gone altogether is what gunicorn has taken note of.
-        _await(lambda: not Path(f"/proc/{pid}").exists(), master, seconds=_TAKE_BACK_SECONDS)
+        # It may have requests under way, or hang.
+        for number, seconds in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, _TAKE_BACK_SECONDS)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            # Gone altogether is what gunicorn has taken note of.
+            if _await(lambda: not Path(f"/proc/{pid}").exists(), master, seconds=seconds):
+                return
 
 
 def _at_least(count: Callable[[], int], wanted: int) -> bool:
