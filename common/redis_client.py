@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from common.errors import ConfigurationError, JobStoreUnavailableError, UnsafeRedisError
+from common.redis_urls import RedisAddress, read_redis_url, sentinel_arguments
 
 # One command is tried three times within about 0.3 s: enough for a connection that Redis closed meanwhile, short
 # enough that a caller hears soon that Redis is down. A time-out is not tried again: connecting and sending each try
@@ -18,6 +21,8 @@ _RETRIED = (redis.ConnectionError,)
 # Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script.
 _REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
 _NO_DATABASE = "DB index is out of range"
+_CLUSTER_WITHOUT_DATABASES = "SELECT is not allowed in cluster mode"
+_CLUSTER = "it runs as a cluster, which Celery's Redis transport cannot use (take a single primary, or sentinels)"
 _REFUSAL_WORDS = ("MISCONF", "BUSY", "NOREPLICAS")
 
 
@@ -25,22 +30,64 @@ def connect(url: str, *, timeout_seconds: float, max_connections: int) -> redis.
     """Make a client that reconnects by itself; nothing is sent yet.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`, with the database number.
+        url: As `common.redis_urls` says, with the database number.
         timeout_seconds: Longest wait to connect, for one answer, and for a free connection of the pool.
         max_connections: Size of the pool, shared by all threads of the process.
     """
-    pool = redis.BlockingConnectionPool.from_url(
+    pool = connection_pool(
         url,
+        timeout_seconds=timeout_seconds,
         max_connections=max_connections,
-        timeout=timeout_seconds,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
         socket_keepalive=True,
         health_check_interval=25,
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES, supported_errors=_RETRIED),
         decode_responses=True,
     )
-    return redis.Redis(connection_pool=pool)
+    # Closed with its client: of another pool than its own redis-py would leave the sockets to the garbage collector.
+    return redis.Redis.from_pool(pool)
+
+
+def connection_pool(
+    url: str, *, timeout_seconds: float, max_connections: int, **connection: Any
+) -> redis.BlockingConnectionPool:
+    """Make a bounded pool whose callers wait for a free connection.
+
+    Args:
+        connection: More arguments of redis-py's connections.
+    """
+    address = read_redis_url(url)
+    arguments = {
+        "db": address.database,
+        "username": address.username,
+        "password": address.password,
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
+        **connection,
+        **(address.tls or {}),
+    }
+    if address.master:
+        return _SentinelPool(address, timeout=timeout_seconds, max_connections=max_connections, **arguments)
+    ((host, port),) = address.hosts
+    return redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # redis-py types its commands, not its pools
+        connection_class=redis.Connection if address.tls is None else redis.SSLConnection,
+        host=host,
+        port=port,
+        timeout=timeout_seconds,
+        max_connections=max_connections,
+        **arguments,
+    )
+
+
+class _SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
+    """A bounded pool of connections to whichever Redis the sentinels call the master; asked at each new connection."""
+
+    def __init__(self, address: RedisAddress, **arguments: Any) -> None:
+        sentinels = Sentinel(  # type: ignore[no-untyped-call]
+            address.hosts, sentinel_kwargs=sentinel_arguments(address)
+        )
+        super().__init__(  # type: ignore[no-untyped-call]
+            address.master, sentinels, ssl=address.tls is not None, **arguments
+        )
 
 
 @contextmanager
@@ -53,6 +100,8 @@ def redis_errors_translated() -> Iterator[None]:
     except redis.InvalidResponse as error:
         raise JobStoreUnavailableError("What answers is no Redis; check the URL and its port.") from error
     except redis.ResponseError as error:
+        if str(error).startswith(_CLUSTER_WITHOUT_DATABASES):
+            raise UnsafeRedisError(f"This Redis cannot be used: {_CLUSTER}. dentiq does not start.") from error
         if str(error).startswith(_NO_DATABASE):
             raise ConfigurationError(
                 "Redis has no database of this number; name another one by DENTIQ_REDIS_URL or DENTIQ_JOB_STORE_URL "
@@ -80,6 +129,18 @@ def require_durable(client: redis.Redis) -> None:
     if policy != "noeviction":
         faults.append(f"it evicts keys when full by {policy} (set `maxmemory-policy noeviction`)")
     if int(info.get("cluster_enabled", 0)):
-        faults.append("it runs as a cluster, which Celery's Redis transport cannot use (take a single primary)")
+        faults.append(_CLUSTER)
     if faults:
         raise UnsafeRedisError(f"This Redis would not keep accepted jobs: {'; '.join(faults)}. dentiq does not start.")
+
+
+def require_broker(client: redis.Redis) -> None:
+    """Refuse a broker that Celery cannot use; hints may be lost, so it need not keep them.
+
+    Raises:
+        UnsafeRedisError: It is a cluster.
+        JobStoreUnavailableError: Redis does not answer.
+    """
+    with redis_errors_translated():
+        if int(client.info("cluster").get("cluster_enabled", 0)):
+            raise UnsafeRedisError(f"This Redis cannot be the broker: {_CLUSTER}. dentiq does not start.")

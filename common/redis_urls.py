@@ -19,7 +19,9 @@ _SCHEMES: Final = ("redis", "rediss", "sentinel", "sentinels")
 _WITH_TLS: Final = frozenset({"rediss", "sentinels"})
 _WITH_SENTINELS: Final = frozenset({"sentinel", "sentinels"})
 _PORTS: Final = {"redis": 6379, "rediss": 6379, "sentinel": 26379, "sentinels": 26379}
-_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:@/]+))(?::(?P<port>[0-9]+))?")
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:@/,]+))(?::(?P<port>[0-9]+))?")
+# A sentinel answers at once or is away, and the next one is asked.
+_SENTINEL_SECONDS: Final = 1.0
 _SENTINEL_PASSWORD: Final = "sentinel_password"  # noqa: S105  the name of a parameter
 
 
@@ -124,20 +126,21 @@ def celery_broker(url: str) -> dict[str, Any]:
             "broker_use_ssl": tls,
             "broker_transport_options": {},
         }
-    of_sentinels: dict[str, Any] = {"socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS}
-    if address.sentinel_password:
-        of_sentinels["password"] = address.sentinel_password
-    if tls is not None:
-        of_sentinels |= {"ssl": True, **tls}
     return {
         "broker_url": ";".join(_plain_url("sentinel", address, *host) for host in address.hosts),
         "broker_use_ssl": tls,
-        "broker_transport_options": {"master_name": address.master, "sentinel_kwargs": of_sentinels},
+        "broker_transport_options": {"master_name": address.master, "sentinel_kwargs": sentinel_arguments(address)},
     }
 
 
-# A sentinel answers at once or is away; the next one is asked.
-SENTINEL_SECONDS: Final = 1.0
+def sentinel_arguments(address: RedisAddress) -> dict[str, Any]:
+    """Give redis-py's arguments for a connection to one of the sentinels."""
+    arguments: dict[str, Any] = {
+        "password": address.sentinel_password,
+        "socket_timeout": _SENTINEL_SECONDS,
+        "socket_connect_timeout": _SENTINEL_SECONDS,
+    }
+    return arguments if address.tls is None else arguments | {"ssl": True, **address.tls}
 
 
 def _plain_url(scheme: str, address: RedisAddress, host: str, port: int) -> str:

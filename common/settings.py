@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, ValidationError, field_validator
 
 from common.errors import ConfigurationError
 from common.images import ImageLimits
@@ -48,9 +48,9 @@ class Settings(BaseModel):
     job_store_url: SecretStr | None = Field(None, description="Redis of the job store; unset: REDIS_URL, next database")
     redis_password: SecretStr | None = Field(None, description="Of both, where their URLs hold none")
     sentinel_password: SecretStr | None = Field(None, description="Of the sentinels themselves")
-    redis_ca_file: Path | None = Field(None, description="Who signs their certificates; unset: the system's list")
-    redis_cert_file: Path | None = Field(None, description="Certificate that dentiq shows to them")
-    redis_key_file: Path | None = Field(None, description="The key of that certificate")
+    redis_ca_file: FilePath | None = Field(None, description="Who signs their certificates; unset: the system's list")
+    redis_cert_file: FilePath | None = Field(None, description="Certificate that dentiq shows to them")
+    redis_key_file: FilePath | None = Field(None, description="The key of that certificate")
     redis_timeout_seconds: float = Field(5.0, gt=0, description="Longest wait for one answer of Redis")
     redis_max_connections: int = Field(64, ge=4, description="Most connections of one process to the job store")
 

@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.fixtures.redis",
+    "tests.fixtures.distant_redis",
     "tests.fixtures.images",
     "tests.fixtures.s3",
     "tests.fixtures.stack",

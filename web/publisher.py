@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from common.messages import ExplanationRequest, WorkHint
 from common.queues import QueueName, broker_transport_options
 from common.redis_client import connect
+from common.redis_urls import celery_broker
 
 # A hint that cannot be sent at once is dropped, for the sweeper sends another: the sender of an image must not wait.
 _CONNECT_SECONDS = 1.0
@@ -44,19 +45,24 @@ class Publisher:
         broker_url: Redis URL of the broker.
         pool_size: Most connections of this process, one a thread at most.
         unsent: Counts the hints that the broker did not take.
+
+    Attributes:
+        broker: A client of it.
     """
 
     def __init__(self, broker_url: str, *, pool_size: int, unsent: Counter) -> None:
         self._unsent = unsent
         self._rests_until = 0.0
-        self._broker = connect(broker_url, timeout_seconds=_CONNECT_SECONDS, max_connections=pool_size)
-        self._celery = Celery("dentiq.web", broker=broker_url, set_as_current=False)
+        self.broker = connect(broker_url, timeout_seconds=_CONNECT_SECONDS, max_connections=pool_size)
+        broker = celery_broker(broker_url)
+        self._celery = Celery("dentiq.web", set_as_current=False)
         self._celery.conf.update(
+            broker,
             accept_content=["json"],
             broker_connection_retry=False,
             broker_connection_timeout=_CONNECT_SECONDS,
             broker_pool_limit=pool_size,
-            broker_transport_options=broker_transport_options() | _QUICK_FAILURE,
+            broker_transport_options=broker_transport_options() | _QUICK_FAILURE | broker["broker_transport_options"],
             task_ignore_result=True,
             task_publish_retry=False,
             task_serializer="json",
@@ -72,7 +78,7 @@ class Publisher:
             return False
         try:
             # Sending costs eight times as much as this look, and taking it costs a worker more than that.
-            if int(self._broker.llen(queue.value)) >= _ENOUGH_HINTS:
+            if int(self.broker.llen(queue.value)) >= _ENOUGH_HINTS:
                 return True
         except (redis.RedisError, OSError) as error:
             self._failed(call, error)

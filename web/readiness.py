@@ -4,14 +4,15 @@ import redis
 
 from common.errors import DentiqError, JobStoreUnavailableError, UnsafeRedisError
 from common.jobs.workers import WorkerRegister
-from common.redis_client import require_durable
+from common.redis_client import require_broker, require_durable
 
 
 class Readiness:
-    """Check the job store and the workers."""
+    """Check the job store, the broker and the workers."""
 
-    def __init__(self, client: redis.Redis, workers: WorkerRegister) -> None:
+    def __init__(self, client: redis.Redis, broker: redis.Redis, workers: WorkerRegister) -> None:
         self._redis = client
+        self._broker = broker
         self._workers = workers
 
     def missing(self) -> list[str]:
@@ -30,10 +31,11 @@ class Readiness:
             The fault, when Redis does not answer.
 
         Raises:
-            UnsafeRedisError: Redis answers and would lose accepted jobs.
+            UnsafeRedisError: Redis answers and would lose accepted jobs, or cannot be the broker.
         """
         try:
             require_durable(self._redis)
+            require_broker(self._broker)
         except JobStoreUnavailableError as error:
             return error
         return None

@@ -72,9 +72,7 @@ def build_services(settings: Settings) -> Services:
     models = ModelStore(settings.model_store_dir)
     deliveries = DeliveryStore(client)
     metrics = WebMetrics(store, workers, deliveries, models)
-    publisher = Publisher(
-        settings.redis_url.get_secret_value(), pool_size=settings.web_threads, unsent=metrics.hints_unsent
-    )
+    publisher = Publisher(settings.effective_redis_url, pool_size=settings.web_threads, unsent=metrics.hints_unsent)
     long_polls = LongPolls(
         store,
         FinishedJobs(client, store),
@@ -107,7 +105,7 @@ def build_services(settings: Settings) -> Services:
         previews=Previews(store, storage, grace_seconds=settings.upload_grace_seconds),
         long_polls=long_polls,
         explanations=Explanations(ExplanationRegister(client), storage, publisher, long_polls),
-        readiness=Readiness(client, workers),
+        readiness=Readiness(client, publisher.broker, workers),
         metrics=metrics,
         guard=Guard(settings, keys, Sessions(client), KeyUses(client), rates, metrics),
     )

@@ -18,6 +18,7 @@ from common.queues import (
     SWEEP_TASK,
     broker_transport_options,
 )
+from common.redis_urls import celery_broker
 from common.settings import Settings
 from worker.hints import Hints
 from worker.metrics import MetricsEndpoint
@@ -70,8 +71,9 @@ def _queue(name: str) -> Queue:
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
-        "broker_url": settings.redis_url.get_secret_value(),
-        "broker_transport_options": broker_transport_options(),
+    broker = celery_broker(settings.effective_redis_url)
+        **broker,
+        "broker_transport_options": broker_transport_options() | broker["broker_transport_options"],
         "broker_connection_retry_on_startup": True,
         # None: never give up on a broker that is away; workers outlive a restart of Redis.
         "broker_connection_max_retries": None,

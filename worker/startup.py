@@ -7,7 +7,7 @@ import structlog
 
 from common.errors import ConfigurationError, DentiqError, UnavailableError
 from common.model_store import ModelStore
-from common.redis_client import connect, require_durable
+from common.redis_client import connect, require_broker, require_durable
 from common.settings import Settings
 from common.storage import Storage
 
@@ -34,6 +34,10 @@ def refuse_unsafe_start(settings: Settings) -> None:
             settings.effective_job_store_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=4
         ) as client:
             require_durable(client)
+        with connect(
+            settings.effective_redis_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=2
+        ) as broker:
+            require_broker(broker)
     except UnavailableError as error:
         log.warning("redis_not_ready", reason=error.log_reason)
     except DentiqError as error:

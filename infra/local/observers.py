@@ -132,7 +132,7 @@ def _node_exporter(settings: Settings, program: Path) -> Part:
 
 def _redis_exporter(settings: Settings, program: Path) -> Part:
     listener = Listener("127.0.0.1", settings.redis_exporter_port, "DENTIQ_REDIS_EXPORTER_PORT")
-    broker = _database(settings.redis_url.get_secret_value())
+    broker = _database(settings.effective_redis_url)
     job_store = _database(settings.effective_job_store_url)
     return Part(
         name="redis-exporter",

@@ -6,11 +6,11 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from common.errors import JobStoreUnavailableError
 from common.redis_client import connect, redis_errors_translated
+from common.redis_urls import read_redis_url
 from common.settings import Settings
 from infra.local.control import PartState
 from infra.local.part import Listener, Part
@@ -40,14 +40,14 @@ def ask_readyz(base_url: str) -> tuple[bool, str]:
 
 def redis_fault(settings: Settings) -> str:
     """Ask a Redis that others run whether it answers, for seconds at most; empty if it does, else what is wrong."""
-    url = settings.redis_url.get_secret_value()
-    parts = urlsplit(url)
+    url = settings.effective_redis_url
     try:
         with connect(url, timeout_seconds=_REDIS_SECONDS, max_connections=4) as client, redis_errors_translated():
             client.ping()
     except JobStoreUnavailableError as error:
         # Never the URL: it may hold a password.
-        return f"{parts.hostname}:{parts.port or 6379} - {error.__cause__ or error}."
+        hosts = ", ".join(f"{host}:{port}" for host, port in read_redis_url(url).hosts)
+        return f"{hosts} - {error.__cause__ or error}."
     return ""
 
 

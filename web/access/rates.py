@@ -12,6 +12,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from common.errors import TooManyRequestsError
 from common.jobs import keys
+from common.redis_client import connection_pool
 from web.metrics import WebMetrics
 
 # The count of a request must cost it nothing that a sender notices; a Redis that takes longer is counted without.
@@ -44,13 +45,7 @@ class Rates:
             for who, limit in (("key", per_key), ("address", per_address))
             if limit
         }
-        pool = redis.BlockingConnectionPool.from_url(
-            redis_url,
-            max_connections=max_connections,
-            timeout=_TIMEOUT_SECONDS,
-            socket_timeout=_TIMEOUT_SECONDS,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-        )
+        pool = connection_pool(redis_url, timeout_seconds=_TIMEOUT_SECONDS, max_connections=max_connections)
         storage = RedisStorage(redis_url, connection_pool=pool, key_prefix=keys.RATES)
         self._shared = SlidingWindowCounterRateLimiter(storage)
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())

@@ -1,6 +1,5 @@
 """When Redis, the storage or every worker is away: clear answers, and nothing half-accepted."""
 
-import errno
 import io
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
-from common.errors import UnsafeRedisError
+from common.errors import StorageFullError, UnsafeRedisError
 from common.queues import QueueName
 from common.settings import Settings
 from common.storage import Storage
@@ -146,8 +145,7 @@ class FullStorage(Storage):
 
     def put(self, key: str, data: bytes) -> None:
         del key, data
-        with self._errors_translated():
-            raise OSError(errno.ENOSPC, "No space left on device")
+        raise StorageFullError("The storage has no room for this image; free some, then send it again.")
 
 
 def test_a_full_storage_answers_507_and_leaves_no_job(
