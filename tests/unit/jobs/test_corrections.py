@@ -10,7 +10,8 @@ from common.jobs import keys
 from common.jobs.corrections import CorrectionRegister
 from common.jobs.record import Outcome, Verdict
 from common.jobs.store import JobStore
-from tests.unit.jobs.conftest import Verbs, success
+from common.redis_client import connect
+from tests.unit.jobs.conftest import LABELS, Verbs, success
 
 
 @pytest.fixture
@@ -140,3 +141,17 @@ def test_retention_takes_corrections_along(store, corrections, ended, client) ->
         pass
     assert client.zcard(keys.CORRECTIONS) == 0
     assert corrections.page(count=10).jobs == ()
+
+
+def test_a_correction_and_its_count_survive_a_killed_redis(make_redis) -> None:
+    server = make_redis()
+    with connect(server.url, timeout_seconds=5, max_connections=4) as client:
+        store = JobStore(client)
+        store.register_labels("v1", LABELS)
+        (job_id,) = Verbs(store).submit()
+        store.finish([success(claim) for claim in Verbs(store).claim()])
+        CorrectionRegister(client, store).correct(job_id, "ulcer")
+        server.kill()
+        server.start()
+        assert [job.correction.label for job in CorrectionRegister(client, store).page(count=10).jobs] == ["ulcer"]
+        assert store.counts()["correction v1 wrong"] == 1
