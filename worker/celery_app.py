@@ -70,8 +70,8 @@ def _queue(name: str) -> Queue:
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
-    return {
     broker = celery_broker(settings.effective_redis_url)
+    return {
         **broker,
         "broker_transport_options": broker_transport_options() | broker["broker_transport_options"],
         "broker_connection_retry_on_startup": True,
