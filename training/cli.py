@@ -13,7 +13,7 @@ from common.model_store import ModelStore
 from training import steps
 from training.about import read_about
 from training.errors import TrainingError
-from training.export import check_name
+from training.export import check_name, is_exported
 from training.options import (
     SEED,
     about_option,
@@ -26,7 +26,9 @@ from training.options import (
     store_option,
     version_option,
 )
+from training.outputs import foreign_kinds
 from training.plan import FitPlan
+from training.progress import say
 from training.recipe import Recipe, fit_served, served_plans
 from training.run import Run
 from training.soup import average_runs
@@ -127,21 +129,29 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
     run, store = Run(run_folder), ModelStore(store_folder)
     version, foreign, rule = (choices.pop(name) for name in ("version", "foreign", "rule"))
     about, recipe = (choices.pop(name) for name in ("about", "recipe"))
-    if version is not None:
-        check_name(store, version)  # not after hours of training
+    # What is wrong with these is told now, not after hours of training.
+    if version is not None and not is_exported(run, store, version):
+        check_name(store, version)
+    if foreign is not None:
+        foreign_kinds(foreign)
     if about is not None:
         read_about(about)
     plan = FitPlan(**choices)
     plans = served_plans(plan, _given(choices)) if recipe == "served" else None
     steps.run_split(data, run, plan)
-    if plans is None:
-        steps.run_fit(run, plan)
-    else:
+    if plans is not None:
         fit_served(run, plans)
+    elif run.is_fitted_by(plan):
+        say(f"{run.folder} is fitted already by these very choices")
+    else:
+        steps.run_fit(run, plan)
     steps.run_calibrate(run, rule=rule)
     steps.run_evaluate(run, test=True, foreign=foreign)
     name = version or _version_name(run)
-    steps.run_export(run, store, name, about=about)
+    if is_exported(run, store, name):
+        say(f"{name} is exported already")
+    else:
+        steps.run_export(run, store, name, about=about)
     steps.run_promote(store, name)
 
 

@@ -11,3 +11,7 @@ class ExportMismatchError(TrainingError):
 
 class FitDivergedError(TrainingError):
     """A loss or a weight is no finite number any more: what would be stored is no network."""
+
+
+class UnreadableImageError(TrainingError):
+    """An image can no longer be read."""

@@ -11,6 +11,7 @@ import click
 import numpy as np
 import torch
 
+from common.errors import ModelError
 from common.manifest import GoldenCase, Manifest, Preprocessing
 from common.model_store import ModelStore, sha256_of
 from training.about import About
@@ -50,6 +51,20 @@ def check_name(store: ModelStore, version: str) -> None:
         )
     if (store.root / version).exists():
         raise click.UsageError(f"The model store holds {version!r} already: choose another name, or remove that one.")
+
+
+def is_exported(run: Run, store: ModelStore, version: str) -> bool:
+    """Tell whether the store holds under this name what the run would export: whole, for it appears so."""
+    try:
+        manifest = store.manifest(version)
+        calibration = load_calibration(run)
+    except (ModelError, click.UsageError):
+        return False
+    mine = {"labels": list(run.dataset().labels), "preprocessing": run.plan().preprocessing.model_dump(mode="json")}
+    there = manifest.model_dump(mode="json")
+    return manifest.files.get(WEIGHTS_FILE) == sha256_of(run.fitted_weights) and all(
+        there[name] == value for name, value in {**mine, **calibration}.items()
+    )
 
 
 def export(run: Run, store: ModelStore, version: str, *, note: str, about: About) -> Manifest:

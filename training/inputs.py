@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from common.errors import ImageRejectedError
 from common.manifest import Preprocessing
+from training.errors import UnreadableImageError
 from training.pixels import Loaded
 from worker.inference.decode import decode
 from worker.inference.preprocess import preprocess
@@ -37,7 +39,13 @@ def served_inputs(
 
     Yields:
         float32 [3, H, W] each.
+
+    Raises:
+        UnreadableImageError: A file that could be read when it was split no longer can.
     """
     for path in paths:
         data = path.read_bytes()
-        yield decode(change(data) if change else data, preprocessing)
+        try:
+            yield decode(change(data) if change else data, preprocessing)
+        except ImageRejectedError as error:
+            raise UnreadableImageError(f"{path}: {error.message} Mend it or take it away, and split anew.") from error

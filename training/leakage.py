@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from training.dataset import Dataset
 from training.measure import Floats, macro_f1
 from training.plan import FitPlan
-from training.probe import fit_probe
+from training.probe import answer_by_probe
 from training.start import starting_features
 
 _FOLDS = 4
@@ -37,10 +37,13 @@ def _cross_validated(
 ) -> float:
     _, member = np.unique(np.asarray(units), return_inverse=True)
     fold_of_unit = np.random.default_rng(seed).permutation(int(member.max()) + 1) % _FOLDS
-    guesses = np.empty_like(truth)
+    guesses, count = np.empty_like(truth), int(truth.max()) + 1
     for fold in range(_FOLDS):
         held_out = fold_of_unit[member] == fold
         kept = [unit for unit, out in zip(groups, held_out, strict=True) if not out]
-        weight, bias = fit_probe(features[~held_out], truth[~held_out], kept)
-        guesses[held_out] = (features[held_out] @ weight.T + bias).argmax(axis=1)
-    return macro_f1(truth, guesses, int(truth.max()) + 1)
+        # A label whose photographs are all held out is never guessed.
+        logits = answer_by_probe(
+            features[~held_out], truth[~held_out], kept, asked=features[held_out], num_labels=count
+        )
+        guesses[held_out] = logits.argmax(axis=1)
+    return macro_f1(truth, guesses, count)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from safetensors.torch import load_file
 from common.model_store import sha256_of
 from training.atomic import content_digest, whole
 from training.dataset import Sample
+from training.index import first_few
 from training.inputs import served_inputs
+from training.pixels import why_unreadable
 from training.plan import FitPlan
-from training.progress import track
+from training.progress import track, warn
 from training.run import Run
 from training.shortcuts import CHANGES
 from worker.inference.networks import Network, build
@@ -96,13 +99,41 @@ def split_outputs(run: Run, split: str, change: str = "") -> SplitOutputs:
     return SplitOutputs(samples, truth, logits, features)
 
 
-def folder_outputs(run: Run, folder: Path) -> dict[str, tuple[Floats, Floats]]:
-    """Give a network's logits and features of the images in each sub folder of a folder."""
-    return {
-        kind.name: _stored(run, f"folder-{kind.name}", sorted(kind.glob("*.*")), None)
+def foreign_kinds(folder: Path) -> dict[str, list[Path]]:
+    """List the files in each sub folder of a folder of foreign images.
+
+    Raises:
+        click.UsageError: There are none.
+    """
+    kinds = {
+        kind.name: sorted(path for path in kind.iterdir() if path.is_file() and not path.name.startswith("."))
         for kind in sorted(folder.iterdir())
-        if kind.is_dir()
+        if kind.is_dir() and not kind.name.startswith(".")
     }
+    found = {name: paths for name, paths in kinds.items() if paths}
+    if not found:
+        raise click.UsageError(
+            f"{folder} holds no sub folder with images: it needs one a kind, such as FOLDER/cats/*.jpg."
+        )
+    return found
+
+
+def folder_outputs(run: Run, folder: Path) -> dict[str, tuple[Floats, Floats]]:
+    """Give a network's logits and features of the images in each sub folder of a folder; name what is no image.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    found = {}
+    for kind, paths in foreign_kinds(folder).items():
+        reasons = {path: why_unreadable(path) for path in paths}
+        if broken := [f"{kind}/{path.name}" for path, reason in reasons.items() if reason]:
+            warn("left out", f"{len(broken)} that are no images: {first_few(broken)}")
+        if readable := [path for path, reason in reasons.items() if not reason]:
+            found[kind] = _stored(run, f"folder-{kind}", readable, None)
+    if not found:
+        raise click.UsageError(f"{folder} holds no image that can be read.")
+    return found
 
 
 def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], bytes] | None) -> tuple[Floats, Floats]:

@@ -62,15 +62,22 @@ def load_pixels(root: Path, samples: Sequence[Sample], *, longest_edge: int) -> 
 
 def readable(dataset: Dataset) -> tuple[Dataset, list[tuple[str, str]]]:
     """Leave out the images that cannot be decoded; give them with the reason."""
-    broken: dict[str, str] = {}
-    for sample in track(dataset.samples, "checking images", len(dataset.samples)):
-        try:
-            # The smallest DCT scale reads the whole file all the same.
-            open_upright((dataset.root / sample.file).read_bytes(), target_edge=1)
-        except ImageRejectedError as error:
-            broken[sample.file] = error.message
-    kept = [sample for sample in dataset.samples if sample.file not in broken]
-    return dataset.with_samples(kept), sorted(broken.items())
+    samples = track(dataset.samples, "checking images", len(dataset.samples))
+    reasons = {sample.file: why_unreadable(dataset.root / sample.file) for sample in samples}
+    kept = [sample for sample in dataset.samples if not reasons[sample.file]]
+    return dataset.with_samples(kept), sorted((file, reason) for file, reason in reasons.items() if reason)
+
+
+def why_unreadable(path: Path) -> str:
+    """Say why a file cannot be decoded; empty where it can."""
+    try:
+        # The smallest DCT scale reads the whole file all the same.
+        open_upright(path.read_bytes(), target_edge=1)
+    except ImageRejectedError as error:
+        return error.message
+    except OSError as error:
+        return error.strerror or "it cannot be opened"
+    return ""
 
 
 def _read(path: Path, longest_edge: int) -> Pixels:

@@ -14,7 +14,7 @@ from training.dataset import Dataset, Sample
 from training.dinov2 import packaged_dinov2
 from training.inputs import served_inputs
 from training.plan import IMAGENET_SCALE, FitPlan
-from training.probe import fit_probe
+from training.probe import answer_by_probe
 from training.progress import track
 from training.run import Run
 from training.start import starting_features
@@ -83,12 +83,14 @@ def out_of_fold(features: Floats, truth: NDArray[np.integer], groups: list[str],
         options: Of `fit_probe`.
     """
     folds = GroupKFold(min(_FOLDS, len(set(groups))), shuffle=True, random_state=0)
-    logits = np.full((len(truth), int(truth.max()) + 1), -20.0, dtype=np.float32)
+    count = int(truth.max()) + 1
+    logits = np.empty((len(truth), count), dtype=np.float32)
     for known, asked in folds.split(features, truth, groups):
         # A rare label may lie in one fold alone; the classifier of that fold then gives it nothing.
-        present, indices = np.unique(truth[known], return_inverse=True)
-        weight, bias = fit_probe(features[known], indices, [groups[index] for index in known], **options)
-        logits[np.ix_(asked, present)] = features[asked] @ weight.T + bias
+        of_known = [groups[index] for index in known]
+        logits[asked] = answer_by_probe(
+            features[known], truth[known], of_known, asked=features[asked], num_labels=count, **options
+        )
     return logits
 
 

@@ -1,12 +1,14 @@
 """Starting weights of a backbone: from a package, from a file, or random."""
 
 import importlib.util
+import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -70,10 +72,19 @@ def load_backbone_weights(backbone: nn.Module, architecture: str, source: str) -
 def _from_file(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise click.UsageError(f"There is no weight file {path}.")
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    # weights_only refuses pickled code.
-    state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        # weights_only refuses pickled code.
+        state = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except (EOFError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+        raise click.UsageError(
+            f"{path} holds no weights that can be read: give a .safetensors file or a state dict saved by torch."
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise click.UsageError(f"{path} holds no state dict: save `network.state_dict()`, not the network.")
     return state
 
 

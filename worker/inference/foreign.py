@@ -73,7 +73,9 @@ def _energy(logits: Floats) -> Floats:
 
 def _knn(unit: Floats, bank: NDArray[np.floating]) -> Floats:
     similarity = unit @ bank.T
-    kth = np.partition(similarity, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS]
+    # A bank of fewer photographs has only so many neighbours.
+    place = -min(_NEIGHBOURS, similarity.shape[1])
+    kth = np.partition(similarity, place, axis=1)[:, place]
     scores: Floats = (1 - kth).astype(np.float32)
     return scores
 
