@@ -16,7 +16,7 @@ from client.records import Job
 
 INDEX: Final = "index.csv"
 
-# What readers say beside the labels; no class of photographs that a model could learn.
+# What readers say beside the labels; no class of photographs that a model could learn, unless it has one of this name.
 _NO_LABEL: Final = frozenset({"other", "not_dental"})
 
 # As the server names labels; it becomes the name of a folder.
@@ -26,7 +26,11 @@ _LABEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 _NAME_DIGITS: Final = 24
 _NAME: Final = re.compile(rf"[0-9a-f]{{{_NAME_DIGITS}}}\.jpg")
 
-# `group` stays empty: what the same scene is, training finds out by looking at the pictures.
+# The photograph is gone, or is none that can be decoded; any other refusal is one of the whole export.
+_OF_ONE: Final = frozenset({404, 422})
+
+# `group` stays empty unless somebody fills it: what the same scene is, training finds out by looking at the pictures.
+_Row = dict[str, str]
 _COLUMNS: Final = ("file", "label", "group", "answer", "model_version")
 
 
@@ -57,12 +61,13 @@ class CorrectedFolder:
     """A data set folder that grows from export to export: `LABEL/NAME.jpg` and `index.csv`.
 
     Photographs stay when their jobs have been erased from the server: it keeps jobs for some days, a data set for good.
+    What others have put there stays as it is, with its lines and columns of the index.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files = {path.name: path for path in root.glob("*/*.jpg") if _NAME.fullmatch(path.name)}
-        self._rows = _read_rows(root / INDEX)
+        self._columns, self._others, self._rows = _read_index(root / INDEX)
 
     def add(self, job: Job, *, fetch: Callable[[str], bytes], export: Export) -> None:
         """Take one corrected job.
@@ -73,7 +78,7 @@ class CorrectedFolder:
         """
         label = job.corrected_label or ""
         name = f"{hashlib.sha256(job.id.encode()).hexdigest()[:_NAME_DIGITS]}.jpg"
-        if label in _NO_LABEL or not _LABEL.fullmatch(label):
+        if not _names_a_class(label, job):
             export.left_out[label] += 1
             self._drop(name)
             return
@@ -84,20 +89,21 @@ class CorrectedFolder:
             try:
                 self._write(wanted, fetch(job.id))
             except RequestRefusedError as error:
-                # Erased meanwhile, or a picture that only the model's decoder could read.
+                if error.status not in _OF_ONE:
+                    raise
                 export.failed[error.code] += 1
                 return
             export.written += 1
-        self._rows[name] = _row(job, f"{label}/{name}", label)
+        self._rows[name] = self._rows.get(name, {}) | _row(job, f"{label}/{name}", label)
 
     def close(self, export: Export) -> None:
         """Write the index, whole, and count what the folder holds."""
         rows = [row for name, row in sorted(self._rows.items()) if name in self._files]
         part = self._root / f"{INDEX}.part"
         with part.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, _COLUMNS)
+            table = csv.DictWriter(file, self._columns, restval="", extrasaction="ignore")
             table.writeheader()
-            table.writerows(rows)
+            table.writerows([*self._others, *rows])
         part.replace(self._root / INDEX)
         export.labels.update(path.parent.name for path in self._files.values())
 
@@ -159,12 +165,25 @@ def export_corrections(dentiq: Dentiq, out: Path, *, show: Callable[[int], None]
 
 def _row(job: Job, file: str, label: str) -> dict[str, str]:
     answer = job.best.label if job.outcome == "answered" and job.best else job.outcome or ""
-    return {"file": file, "label": label, "group": "", "answer": answer, "model_version": job.model_version or ""}
+    return {"file": file, "label": label, "answer": answer, "model_version": job.model_version or ""}
 
 
-def _read_rows(index: Path) -> dict[str, dict[str, str]]:
+def _names_a_class(label: str, job: Job) -> bool:
+    if label in _NO_LABEL and label not in {prediction.label for prediction in job.predictions}:
+        return False
+    return _LABEL.fullmatch(label) is not None
+
+
+def _read_index(index: Path) -> tuple[list[str], list[_Row], dict[str, _Row]]:
+    """Give the columns, the lines of others and our own by the names of their files."""
     if not index.is_file():
-        return {}
+        return list(_COLUMNS), [], {}
     with index.open(newline="", encoding="utf-8") as file:
-        rows = [{name: row.get(name) or "" for name in _COLUMNS} for row in csv.DictReader(file)]
-    return {Path(row["file"]).name: row for row in rows}
+        table = csv.DictReader(file)
+        rows = list(table)
+    named = [(Path(row.get("file") or "").name, row) for row in rows]
+    return (
+        list(dict.fromkeys([*(table.fieldnames or ()), *_COLUMNS])),
+        [row for name, row in named if not _NAME.fullmatch(name)],
+        {name: row for name, row in named if _NAME.fullmatch(name)},
+    )

@@ -23,6 +23,8 @@ class CorrectedServer:
         self.fetched: list[str] = []
         self.sent: list[tuple[str, str, Any]] = []
         self.away_after: int | None = None
+        self.refusal = (404, "job_not_found")
+        self.labels = ("caries", "ulcer")
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         parts = request.url.path.removeprefix("/api/v1/").split("/")
@@ -34,14 +36,15 @@ class CorrectedServer:
         if self.away_after is not None and len(self.fetched) == self.away_after:
             raise httpx.ConnectError("gone")
         if parts[1] in self.unreadable:
-            return httpx.Response(404, json={"code": "job_not_found", "detail": "It was erased.", "title": "x"})
+            status, code = self.refusal
+            return httpx.Response(status, json={"code": code, "detail": "It was erased.", "title": "x"})
         self.fetched.append(parts[1])
         return httpx.Response(200, content=parts[1].encode())
 
     def _page(self, cursor: int) -> httpx.Response:
         some = list(self.said.items())[cursor : cursor + 2]
         following = cursor + 2 if len(some) == 2 else None
-        return httpx.Response(200, json={"jobs": [_job(*one) for one in some], "next_cursor": following})
+        return httpx.Response(200, json={"jobs": [_job(*one, self.labels) for one in some], "next_cursor": following})
 
     def client(self) -> Dentiq:
         return Dentiq(transport=httpx.MockTransport(self), retries=RequestRetries(attempts=1, first_attempts=1))
@@ -50,8 +53,8 @@ class CorrectedServer:
         return export_corrections(self.client(), out, show=lambda _: None)
 
 
-def _job(job_id: str, label: str) -> dict[str, Any]:
-    predictions = [{"label": "caries", "probability": 0.9}, {"label": "ulcer", "probability": 0.1}]
+def _job(job_id: str, label: str, labels: tuple[str, ...]) -> dict[str, Any]:
+    predictions = [{"label": name, "probability": p} for name, p in zip(labels, (0.9, 0.1), strict=True)]
     return {
         "id": job_id,
         "status": "succeeded",
@@ -142,6 +145,37 @@ def test_what_the_server_has_erased_stays_in_the_data_set(server: CorrectedServe
     assert held(tmp_path) == {"caries": ["b"], "ulcer": ["a", "c"]}
     assert export.labels == {"caries": 1, "ulcer": 2}
     assert len(rows(tmp_path)) == 3
+
+
+def test_a_data_set_of_another_making_is_added_to_and_not_touched(server: CorrectedServer, tmp_path: Path) -> None:
+    (tmp_path / "caries").mkdir()
+    (tmp_path / "caries" / "mine.jpg").write_text("mine")
+    mine = {"file": "caries/mine.jpg", "label": "caries", "split": "test", "group": "g1", "notes": "two, with a comma"}
+    with (tmp_path / "index.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, mine)
+        table.writeheader()
+        table.writerow(mine)
+    server.said = {"a": "ulcer", "b": "caries"}
+    for _ in range(2):
+        server.export(tmp_path)
+        assert held(tmp_path) == {"caries": ["b", "mine"], "ulcer": ["a"]}
+        assert rows(tmp_path)[0] == {**mine, "answer": "", "model_version": ""}
+        assert [row["split"] for row in rows(tmp_path)] == ["test", "", ""]
+
+
+def test_a_class_of_that_name_is_a_class(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "other", "b": "caries"}
+    server.labels = ("caries", "other")
+    server.export(tmp_path)
+    assert held(tmp_path) == {"caries": ["b"], "other": ["a"]}
+
+
+def test_a_refusal_of_everything_ends_the_export(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries"}
+    server.unreadable = {"a", "b"}
+    server.refusal = (403, "scope_missing")
+    with pytest.raises(RequestRefusedError):
+        server.export(tmp_path)
 
 
 def test_a_picture_that_went_away_is_told_and_costs_the_others_nothing(server: CorrectedServer, tmp_path: Path) -> None:
