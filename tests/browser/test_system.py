@@ -13,6 +13,7 @@ from tests.web_server import WebServer
 def test_an_open_page_follows_the_queue_and_keeps_the_focus(
     open_page: Callable[..., Page], web: WebServer, worker: FakeWorker
 ) -> None:
+    worker.be_alive(life_seconds=600)
     page = open_page("/system")
     waiting = page.locator("#state tbody tr td").first
     expect(waiting).to_have_text("0")

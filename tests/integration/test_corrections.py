@@ -48,7 +48,7 @@ def run(*command: object, **environment: str) -> str:
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -68,6 +68,8 @@ def mark_photographs(web: WebServer) -> None:
             http.put(f"/api/v1/jobs/{image['id']}/correction", json=body).raise_for_status()
 
 
+# Torch alone takes half a minute to load on a busy machine.
+@pytest.mark.timeout(600)
 def test_what_readers_marked_is_split_by_training_as_it_is(web: WebServer, tmp_path: Path) -> None:
     mark_photographs(web)
     data, split = tmp_path / "data", tmp_path / "run"
