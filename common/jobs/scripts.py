@@ -38,10 +38,16 @@ class Scripts:
         folder = resources.files("common.jobs") / "lua"
         prelude = (folder / "prelude.lua").read_text(encoding="utf-8")
         self._scripts = {
-            name: client.register_script(prelude + (folder / f"{name}.lua").read_text(encoding="utf-8"))
+            name: client.register_script(_script(prelude, (folder / f"{name}.lua").read_text(encoding="utf-8")))
             for name in NAMES
         }
 
     def call(self, name: str, *arguments: str | int | float) -> Any:
         """Run a script and return Redis's reply."""
         return self._scripts[name](args=arguments)
+
+
+def _script(prelude: str, body: str) -> str:
+    """Put a script together: wherever its body returns, what it tallied is written before its answer leaves."""
+    ending = "local answered = answer()\nwrite_tallies()\nreturn answered\n"
+    return f"{prelude}\nlocal function answer()\n{body}\nend\n{ending}"

@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+import redis
+
 from common.jobs.record import Outcome, new_job_id
 from common.queues import QueueName
 from common.redis_client import connect
@@ -150,7 +152,13 @@ class Rig:
         )
 
     def close(self) -> None:
-        """Stop Redis."""
+        """Close every connection, then stop Redis."""
+        publisher = self.services.batch_submissions.publisher
+        publisher._celery.close()
+        for held in vars(publisher).values():
+            if isinstance(held, redis.Redis):
+                held.close()
+        self.store._redis.close()
         self.client.close()
         self.redis.stop()
 

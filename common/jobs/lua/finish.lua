@@ -26,19 +26,19 @@ for i = 1, #ARGV, 9 do
             'version', version, 'outcome', outcome,
             'probabilities', ARGV[i + 6], 'decode', ARGV[i + 7], 'inference', ARGV[i + 8],
         })
-        redis.call('HINCRBY', COUNTS, 'outcome ' .. version .. ' ' .. outcome, 1)
-        redis.call('HINCRBY', COUNTS, 'label ' .. version .. ' ' .. label, 1)
-        if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
-            redis.call('HINCRBY', batch_key(batch), 'outcome ' .. outcome, 1)
+        tally(COUNTS, 'outcome ' .. version .. ' ' .. outcome, 1)
+        tally(COUNTS, 'label ' .. version .. ' ' .. label, 1)
+        if batch then
+            tally_batch(batch, 'outcome ' .. outcome, 1)
             -- A label counts where the model stands by it; what it only leaned to is no finding.
-            if outcome == 'answered' then redis.call('HINCRBY', batch_key(batch), 'label ' .. label, 1) end
+            if outcome == 'answered' then tally_batch(batch, 'label ' .. label, 1) end
             rank_in_batch(batch, id, outcome .. ' ' .. label, highest(ARGV[i + 6]))
         end
         answers[#answers + 1] = 1
         ended[#ended + 1] = id
     else
         finish_job(id, 'running', status, batch, {'error_code', ARGV[i + 3], 'error', ARGV[i + 4]})
-        redis.call('HINCRBY', COUNTS, 'error ' .. ARGV[i + 3], 1)
+        tally(COUNTS, 'error ' .. ARGV[i + 3], 1)
         answers[#answers + 1] = 1
         ended[#ended + 1] = id
     end

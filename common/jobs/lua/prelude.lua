@@ -91,42 +91,85 @@ local function take_back_batch_webhook(batch)
     end
 end
 
--- Moves a batch's counters; called once for each transition that took effect and never otherwise.
--- A batch that was erased has no counters any more and gets none.
-local function count_batch(batch, from, to)
-    if batch and redis.call('EXISTS', batch_key(batch)) == 1 then
-        local left = redis.call('HINCRBY', batch_key(batch), from, -1)
-        redis.call('HINCRBY', batch_key(batch), to, 1)
-        if to == 'running' then
-            redis.call('HSETNX', batch_key(batch), 'started', integer(NOW))
-        elseif to ~= 'queued' then
-            redis.call('HSET', batch_key(batch), 'latest', integer(NOW))
-            if left == 0 then note_batch_webhook(batch) end
+-- Counters move once a script and not once a job: 32 jobs of a chunk move the same ones. Whatever a script tallied is
+-- written when it ends, in the same step (common/jobs/scripts.py); nothing reads a counter before that.
+local tallies = {}
+local latest_of = {}
+
+local function tally(key, field, count)
+    tallies[key] = tallies[key] or {}
+    tallies[key][field] = (tallies[key][field] or 0) + count
+end
+
+local function tally_batch(batch, field, count) tally(batch_key(batch), field, count) end
+
+local function write_tallies()
+    for key, counts in pairs(tallies) do
+        -- A batch that was erased has no counters any more and gets none.
+        if key == COUNTS or redis.call('EXISTS', key) == 1 then
+            for field, count in pairs(counts) do
+                if count ~= 0 then redis.call('HINCRBY', key, field, count) end
+            end
         end
     end
+    for batch in pairs(latest_of) do
+        if redis.call('EXISTS', batch_key(batch)) == 1 then
+            redis.call('HSET', batch_key(batch), 'latest', integer(NOW))
+            note_batch_webhook(batch)
+        end
+    end
+end
+
+-- Moves a job of a batch from one status to another; called once for each transition that took effect and never otherwise.
+local started_of = {}
+local function count_batch(batch, from, to)
+    if not batch then return end
+    tally_batch(batch, from, -1)
+    tally_batch(batch, to, 1)
+    if to == 'running' then
+        if not started_of[batch] and redis.call('EXISTS', batch_key(batch)) == 1 then
+            redis.call('HSETNX', batch_key(batch), 'started', integer(NOW))
+        end
+        started_of[batch] = true
+    elseif to ~= 'queued' then
+        latest_of[batch] = true
+    end
+end
+
+-- When a batch was made, and how long its keys live; asked once a script. Nothing of a batch that was erased.
+local life_of = {}
+local function batch_life(batch)
+    if not life_of[batch] then
+        life_of[batch] = {
+            created = tonumber(redis.call('HGET', batch_key(batch), 'created') or ''),
+            left = redis.call('TTL', batch_key(batch)),
+            prolonged = {},
+        }
+    end
+    return life_of[batch]
 end
 
 -- Places a job of a batch among those that ended alike: by probability, in steps of 1e-5, then as submitted (milliseconds
 -- since the batch was made, for 99 days). 1e5 x 2^33 is a number that a score holds exactly.
 local function rank_in_batch(batch, id, group, steps)
-    local created = redis.call('HGET', batch_key(batch), 'created')
-    if not created then return end
+    local life = batch_life(batch)
+    if not life.created then return end
     local submitted = redis.call('HGET', job_key(id), 'submitted')
-    local age = math.floor((tonumber(submitted) - tonumber(created)) / 1000)
+    local age = math.floor((tonumber(submitted) - life.created) / 1000)
     local score = steps * 8589934592 + math.max(0, math.min(age, 8589934591))
     local key = batch_rank_key(batch, group)
-    if redis.call('ZADD', key, integer(score), id) == 1 then
-        redis.call('HINCRBY', batch_key(batch), 'rank ' .. group, 1)
+    if redis.call('ZADD', key, integer(score), id) == 1 then tally_batch(batch, 'rank ' .. group, 1) end
+    if life.left > 0 and not life.prolonged[key] then
+        redis.call('EXPIRE', key, life.left)
+        life.prolonged[key] = true
     end
-    local life = redis.call('TTL', batch_key(batch))
-    if life > 0 then redis.call('EXPIRE', key, life) end
 end
 
 -- Ends a job: writes the terminal status and its fields, forgets the lease, counts it, notes the webhook of a single job.
 local function finish_job(id, from, to, batch, fields)
     redis.call('HSET', job_key(id), 'status', to, 'finished', integer(NOW), unpack(fields))
     redis.call('ZREM', RUNNING, id)
-    redis.call('HINCRBY', COUNTS, to, 1)
+    tally(COUNTS, to, 1)
     if batch and to == 'failed' then rank_in_batch(batch, id, 'failed', 0) end
     if batch then count_batch(batch, from, to) else note_job_webhook(id, to) end
 end
