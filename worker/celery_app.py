@@ -55,9 +55,10 @@ def create_app(settings: Settings) -> Celery:
     def sweep() -> None:
         process.sweep()
 
-    app.task(classify, name=CLASSIFY_TASK)
-    app.task(explain, name=EXPLAIN_TASK)
-    app.task(sweep, name=SWEEP_TASK)
+    # Celery would give a shared task to every other application of this process too.
+    app.task(classify, name=CLASSIFY_TASK, shared=False)
+    app.task(explain, name=EXPLAIN_TASK, shared=False)
+    app.task(sweep, name=SWEEP_TASK, shared=False)
     _connect_signals(settings, process, MetricsEndpoint(settings.worker_metrics_bind, settings.worker_metrics_port))
     _connect_stop(process)
     return app

@@ -1,0 +1,92 @@
+"""Beat's scheduler: who sends, and how much waits."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from common.queues import MAINTENANCE_QUEUE
+from common.settings import Settings
+from tests.fixtures.redis import RedisServer
+from tests.waiting import wait_until
+from worker.beat_lease import KEY
+from worker.celery_app import create_app
+from worker.schedule import BoundedScheduler
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def make_beat(redis_url: str) -> Iterator[Callable[[], BoundedScheduler]]:
+    app = create_app(Settings(redis_url=redis_url, sweep_interval_seconds=0.1))
+    made: list[BoundedScheduler] = []
+
+    def make() -> BoundedScheduler:
+        made.append(BoundedScheduler(app=app))
+        return made[-1]
+
+    yield make
+    for scheduler in made:
+        scheduler.close()
+    app.close()
+
+
+def turn(scheduler: Any) -> None:
+    """What Celery does when the sweep is due."""
+    scheduler.apply_entry(scheduler.schedule["sweep"], producer=scheduler.producer)
+
+
+def test_messages_do_not_pile_up(make_beat: Callable[[], BoundedScheduler], broker: redis.Redis) -> None:
+    beat = make_beat()
+    for _ in range(5):
+        turn(beat)
+    assert broker.llen(MAINTENANCE_QUEUE) == 2
+
+
+def test_one_of_two_beats_sends(make_beat: Callable[[], BoundedScheduler], broker: redis.Redis) -> None:
+    first, second = make_beat(), make_beat()
+    turn(first)
+    turn(second)
+    assert broker.llen(MAINTENANCE_QUEUE) == 1
+    turn(first)
+    assert broker.llen(MAINTENANCE_QUEUE) == 2
+
+
+def test_a_beat_that_stops_lets_the_other_send_at_once(
+    make_beat: Callable[[], BoundedScheduler], broker: redis.Redis
+) -> None:
+    first, second = make_beat(), make_beat()
+    turn(first)
+    second.close()
+    assert broker.exists(KEY)
+    first.close()
+    turn(second)
+    assert broker.llen(MAINTENANCE_QUEUE) == 2
+
+
+def test_a_beat_that_falls_silent_is_followed(make_beat: Callable[[], BoundedScheduler], broker: redis.Redis) -> None:
+    silent, other = make_beat(), make_beat()
+    turn(silent)
+    assert 0 < broker.pttl(KEY) <= 2000
+
+    def follows() -> bool:
+        turn(other)
+        return broker.llen(MAINTENANCE_QUEUE) == 2
+
+    wait_until(follows, 10, what="the other beat")
+
+
+def test_a_broker_that_is_away_does_not_end_beat(make_redis: Callable[[], RedisServer]) -> None:
+    server = make_redis()
+    app = create_app(Settings(redis_url=server.url, sweep_interval_seconds=0.1))
+    beat = BoundedScheduler(app=app)
+    turn(beat)
+    server.kill()
+    turn(beat)
+    beat.close()
+    app.close()
