@@ -24,7 +24,8 @@ def render() -> str:
         "metadata": {"name": "dentiq"},
         "spec": {"groups": [group for path in sorted(_RULES.glob("*.yml")) for group in _groups(path)]},
     }
-    return _HEADER + yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
+    text: str = yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
+    return _HEADER + text
 
 
 def _groups(path: Path) -> list[dict[str, Any]]:
