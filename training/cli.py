@@ -59,7 +59,7 @@ def main() -> None:
 @click.option("--seed", default=FitPlan().seed, show_default=True, type=SEED, help="Of the split.")
 def split(data: Path, run_folder: Path, seed: int) -> None:
     """Assign the images below DATA to train, val and test, by group."""
-    steps.run_split(data, Run(run_folder), FitPlan(seed=seed))
+    steps.run_split(data, Run(run_folder), seed=seed)
 
 
 @main.command()
@@ -138,7 +138,7 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
         read_about(about)
     plan = FitPlan(**choices)
     plans = served_plans(plan, _given(choices)) if recipe == "served" else None
-    steps.run_split(data, run, plan)
+    steps.run_split(data, run, seed=plan.seed)
     if plans is not None:
         fit_served(run, plans)
     elif run.is_fitted_by(plan):

@@ -140,7 +140,7 @@ def _resume(path: Path, stepper: Stepper, plan: FitPlan, *, split_digest: str) -
         if kept.reason:
             warn("begins anew:", kept.reason)
         else:
-            say(f"begins: {plan.epochs} epochs")
+            say(f"begins: epoch 1 of {plan.epochs}")
         return []
     stepper.restore(kept.state["stepper"])
     say(f"goes on after epoch {kept.epochs} of {plan.epochs}")

@@ -40,7 +40,8 @@ class Pace:
         """Note that one more step is done, and print how long those left take at the pace so far."""
         self._done += 1
         if left:
-            console.print(f"{left} epochs left, about {duration(left * (time.monotonic() - self._began) / self._done)}")
+            rest = duration(left * (time.monotonic() - self._began) / self._done)
+            console.print(f"{left} more to go, about {rest}")
 
 
 def duration(seconds: float) -> str:

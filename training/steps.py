@@ -44,15 +44,17 @@ _TRAIN_EDGE = 320
 _VAL_EDGE = 512
 
 
-def run_split(data: Path, run: Run, plan: FitPlan) -> Dataset:
+def run_split(data: Path, run: Run, *, seed: int) -> Dataset:
     """Assign every readable image to a split, by group; find the groups where the index names none."""
     dataset = _usable_images(data)
     unnamed = sum(not sample.group for sample in dataset.samples)
     if unnamed:
-        dataset = group_duplicates(dataset, starting_features(dataset, plan))
+        # By the same network for every plan: random weights would propose the wrong neighbours, and two networks on the
+        # same photographs are compared on the same split.
+        dataset = group_duplicates(dataset, starting_features(dataset, FitPlan()))
         say(f"{unnamed} images without a group: found {describe_groups(dataset)}")
     wanted = {sample.file: sample.split for sample in dataset.samples if sample.split}
-    dataset = assign_splits(dataset, seed=plan.seed)
+    dataset = assign_splits(dataset, seed=seed)
     if moved := [sample for sample in dataset.samples if wanted.get(sample.file, sample.split) != sample.split]:
         names = first_few(f"{sample.file} to {sample.split}" for sample in moved)
         warn("moved", f"{len(moved)} images lie beside near-identical ones of another split of the index: {names}")

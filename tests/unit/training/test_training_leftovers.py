@@ -129,3 +129,22 @@ def test_all_goes_on_after_a_kill_before_each_step(
     assert ": loss " not in result.output
     assert store.current() == "v1"
     assert "looked at once" in (store.folder("v1") / "card.md").read_text()
+
+
+def test_groups_are_found_by_the_same_network_whatever_is_trained(
+    made_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def features(dataset: Dataset, plan: FitPlan) -> np.ndarray:  # type: ignore[type-arg]
+        asked.append(plan.weights)
+        return np.eye(len(dataset.samples), dtype=np.float32)
+
+    def stop(*_: object) -> None:
+        raise InterruptedByTestError
+
+    monkeypatch.setattr(steps, "starting_features", features)
+    monkeypatch.setattr(steps, "run_fit", stop)
+    with pytest.raises(InterruptedByTestError):
+        invoke("all", made_data, "--run", tmp_path / "run", *SHORT)
+    assert asked == ["package"]

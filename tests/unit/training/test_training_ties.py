@@ -194,10 +194,10 @@ def test_a_fit_says_whether_it_goes_on_and_why_not(
     result = invoke("fit", "--run", run.folder, *plan, *options)
     assert result.exit_code == 0, result.output
     assert told in result.output.replace("\n", " ")
-    assert "epochs left, about" in result.output
+    assert "more to go, about" in result.output
 
 
 def test_a_fit_over_a_fitted_run_says_so(run: Run) -> None:
     again = invoke("fit", "--run", run.folder, *SHORT).output.replace("\n", "")
     assert "was fitted by these very choices: its weights will be replaced" in again
-    assert "begins: 1 epochs" in again
+    assert "begins: epoch 1 of 1" in again
