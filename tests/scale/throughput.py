@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import psutil
 
 import worker.serving
 from common.jobs.store import JobStore
@@ -46,6 +47,7 @@ class Throughput:
         ratio: Of the images that they could do if nothing but the network took time.
         redis_share: Of one core, which is all that Redis can use.
         worker_share: Of one core, all workers together.
+        others_share: Of one core, everything else on the machine: above a tenth, the figures are not dentiq's alone.
     """
 
     workers: int
@@ -53,6 +55,7 @@ class Throughput:
     ratio: float
     redis_share: float
     worker_share: float
+    others_share: float
 
 
 class _NoHints:
@@ -80,7 +83,9 @@ def measure(folder: Path, *, workers: int, seconds: float) -> Throughput:
     elapsed = ended_at - began_at
     speed = (last - first) / elapsed
     shares = {name: (after[name] - before[name]) / elapsed for name in after}
-    return Throughput(workers, speed, speed * IMAGE_SECONDS / workers, shares["redis"], shares["workers"])
+    ratio = speed * IMAGE_SECONDS / workers
+    others = shares["machine"] - shares["redis"] - shares["workers"]
+    return Throughput(workers, speed, ratio, shares["redis"], shares["workers"], others)
 
 
 class Pool:
@@ -151,7 +156,9 @@ def _when_ended(rig: Rig, batch_id: str, jobs: float) -> tuple[int, float]:
 
 
 def _used(rig: Rig, pool: Pool) -> Mapping[str, float]:
-    return {"redis": rig.redis_seconds(), "workers": pool.processor_seconds()}
+    idle = ("idle", "iowait", "guest", "guest_nice")
+    machine = sum(seconds for kind, seconds in psutil.cpu_times()._asdict().items() if kind not in idle)
+    return {"redis": rig.redis_seconds(), "workers": pool.processor_seconds(), "machine": machine}
 
 
 @click.command()
@@ -167,7 +174,7 @@ def main(workers: tuple[int, ...], seconds: float, out: Path) -> None:
         one = found[-1]
         click.echo(
             f"{count:3} workers: {one.jobs_a_second:6.0f} images/s, {one.ratio:.3f} of ideal; "
-            f"Redis {one.redis_share:.0%} of a core, workers {one.worker_share:.0%}"
+            f"Redis {one.redis_share:.0%} of a core, workers {one.worker_share:.0%}, others {one.others_share:.0%}"
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
