@@ -79,7 +79,9 @@ class FinishedJobs:
         """Wake waiters until Redis goes away; the next wait starts a new listener."""
         pubsub: Any = self._redis.pubsub
         try:
-            with contextlib.suppress(redis.RedisError), pubsub(ignore_subscribe_messages=True) as channel:
+            # A client that is closed takes the socket away under its listener.
+            closed = (OSError, ValueError)
+            with contextlib.suppress(redis.RedisError, *closed), pubsub(ignore_subscribe_messages=True) as channel:
                 channel.subscribe(keys.FINISHED_CHANNEL)
                 # get_message with a timeout, not listen(): the socket timeout of the pool would end an idle listener.
                 # The first one returns when Redis has confirmed the subscription.
