@@ -79,7 +79,7 @@ class ModelStore:
             raise ModelNotFoundError(
                 "The model store names no current version. Run `python -m training promote VERSION`."
             )
-        self.folder(version)
+        self._require(version)
         return version
 
     def named_current(self) -> str:
@@ -96,6 +96,14 @@ class ModelStore:
         if not _VERSION.fullmatch(version) or not (folder / MANIFEST_NAME).is_file():
             raise ModelNotFoundError(f"The model store holds no version {version!r}; it holds {self.versions()}.")
         return folder
+
+    def file(self, version: str, name: str) -> Path:
+        """Give the path of one file of a version, which need not be there.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+        """
+        return self.folder(version) / name
 
     def manifest(self, version: str) -> Manifest:
         """Read the manifest of a version.
@@ -135,7 +143,7 @@ class ModelStore:
         Raises:
             ModelNotFoundError: There is no such version.
         """
-        self.folder(version)
+        self._require(version)
         before = self._named_in(CURRENT_NAME)
         if before and before != version:
             self._write(PREVIOUS_NAME, before)
@@ -153,7 +161,7 @@ class ModelStore:
         version = self._named_in(PREVIOUS_NAME)
         if not version:
             raise ModelNotFoundError("The model store names no previous version: nothing was promoted over another.")
-        self.folder(version)
+        self._require(version)
         return version
 
     def shadow(self) -> Shadow | None:
@@ -174,12 +182,19 @@ class ModelStore:
         Raises:
             ModelNotFoundError: There is no such version.
         """
-        self.folder(shadow.version)
+        self._require(shadow.version)
         self._write(SHADOW_NAME, f"{shadow.version} {shadow.share!r}")
 
     def end_shadow(self) -> None:
         """Let no second version answer any more."""
-        (self.root / SHADOW_NAME).unlink(missing_ok=True)
+        self._remove(SHADOW_NAME)
+
+    def _require(self, version: str) -> None:
+        """Raise `ModelNotFoundError` where there is no such version."""
+        self.folder(version)
+
+    def _remove(self, name: str) -> None:
+        (self.root / name).unlink(missing_ok=True)
 
     def _named_in(self, name: str) -> str:
         try:

@@ -19,7 +19,8 @@ class S3Access:
         region: Region of the buckets.
         access_key_id: Name of the key.
         secret_access_key: The key.
-        timeout_seconds: Longest silence of the store; one request ends after four times as long.
+        timeout_seconds: Longest silence of the store.
+        limit_seconds: Longest time for one request; 0: four times that silence.
     """
 
     endpoint_url: str = ""
@@ -27,6 +28,7 @@ class S3Access:
     access_key_id: str = ""
     secret_access_key: str = ""
     timeout_seconds: float = 5.0
+    limit_seconds: float = 0.0
 
     def __repr__(self) -> str:
         return f"S3Access(endpoint_url={self.endpoint_url!r}, region={self.region!r})"

@@ -142,7 +142,7 @@ class S3Objects:
     @property
     def _limit(self) -> float:
         # A store that sends a byte now and then is never silent; above this nobody waits for it.
-        return 4 * self._access.timeout_seconds
+        return self._access.limit_seconds or 4 * self._access.timeout_seconds
 
     @property
     def _fs(self) -> s3fs.S3FileSystem:

@@ -198,6 +198,11 @@ class Settings(BaseModel):
         )
 
     @property
+    def model_store_location(self) -> str:
+        """The folder or the URL of the model store."""
+        return self.model_store_url or str(self.model_store_dir)
+
+    @property
     def s3(self) -> S3Access:
         """How an object store is reached."""
         return S3Access(

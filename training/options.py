@@ -7,6 +7,9 @@ from typing import Any, get_args
 
 import click
 
+from common.model_store import ModelStore
+from common.remote_models import open_model_store
+from common.settings import Settings
 from training.foreign import KINDS
 from training.plan import FitPlan, HeadStart, MultiLabel, Teacher
 
@@ -27,6 +30,22 @@ store_option = click.option(
     default=_REPOSITORY / "model_store",
     help="Folder of the model store  [default: model_store of this repository]",
 )
+
+
+def _open_store(_context: click.Context, _option: click.Parameter, place: str) -> ModelStore:
+    if "://" not in place:
+        return ModelStore(Path(place))
+    settings = Settings.from_env()
+    return open_model_store(place, settings.s3, copies=settings.data_dir / "models")
+
+
+any_store_option = click.option(
+    "--store",
+    default=str(_REPOSITORY / "model_store"),
+    callback=_open_store,
+    help="Folder or s3:// URL of the model store  [default: model_store of this repository]",
+)
+to_option = click.option("--to", "to", required=True, callback=_open_store, help="s3:// URL of the model store.")
 foreign_option = click.option(
     "--foreign",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -8,6 +8,7 @@ from common.jobs.record import Job
 from common.jobs.store import JobStore
 from common.model_store import ModelStore
 from common.redis_client import connect
+from common.remote_models import open_model_store
 from common.settings import Settings
 from common.storage import Storage, image_key
 from worker.inference.predictor import load_predictor
@@ -84,4 +85,5 @@ def reproduce_stored(job_id: str, settings: Settings) -> Reproduction:
     ) as client:
         job = JobStore(client).get(job_id)
     data = Storage(settings.effective_storage_url, fsync=False, s3=settings.s3).get(image_key(job_id))
-    return reproduce(job, data, ModelStore(settings.model_store_dir), limits=settings.image_limits)
+    store = open_model_store(settings.model_store_location, settings.s3, copies=settings.data_dir / "models")
+    return reproduce(job, data, store, limits=settings.image_limits)

@@ -10,11 +10,12 @@ from rich.table import Table
 from common.errors import ModelError, ModelNotFoundError
 from common.manifest import Manifest
 from common.model_store import ModelStore
+from common.remote_models import RemoteModelStore
 from common.settings import Settings
 from training import steps
 from training.compare import compare_versions, known_split, made_otherwise
 from training.looks import note_comparison
-from training.options import data_argument, run_option, store_option
+from training.options import any_store_option, data_argument, run_option, store_option, to_option
 from training.progress import console, say, warn
 from training.reproduce import TOLERANCE, reproduce_stored
 from training.run import Run
@@ -23,18 +24,29 @@ from training.tables import print_comparison, print_reproduction, print_shadow
 
 
 @click.command()
-@store_option
+@any_store_option
 @click.argument("version")
-def promote(store_folder: Path, version: str) -> None:
+def promote(store: ModelStore, version: str) -> None:
     """Let VERSION serve, once it has passed its checks."""
-    steps.run_promote(ModelStore(store_folder), version)
+    steps.run_promote(store, version)
 
 
 @click.command()
 @store_option
-def rollback(store_folder: Path) -> None:
+@to_option
+@click.argument("version")
+def push(store_folder: Path, to: ModelStore, version: str) -> None:
+    """Send VERSION to a model store at a distance; it serves there once it is promoted."""
+    if not isinstance(to, RemoteModelStore):
+        raise click.UsageError("--to names an s3:// URL; a version gets into a folder by `export`, or as a copy.")
+    to.publish(ModelStore(store_folder).folder(version))
+    console.print(f"sent [bold]{version}[/]")
+
+
+@click.command()
+@any_store_option
+def rollback(store: ModelStore) -> None:
     """Let the version serve again that served before the current one."""
-    store = ModelStore(store_folder)
     steps.run_promote(store, store.previous())
 
 
@@ -76,15 +88,14 @@ def reproduce(job: str) -> None:
 
 
 @click.command()
-@store_option
+@any_store_option
 @click.argument("version", required=False)
 @click.option(
     "--share", type=click.FloatRange(0, 1, min_open=True), default=0.1, show_default=True, help="Of the jobs."
 )
 @click.option("--off", is_flag=True, help="Let no second version answer any more.")
-def shadow(store_folder: Path, version: str | None, share: float, off: bool) -> None:
+def shadow(store: ModelStore, version: str | None, share: float, off: bool) -> None:
     """Let VERSION answer a share of the jobs unseen; without VERSION, print what came of it."""
-    store = ModelStore(store_folder)
     if off:
         store.end_shadow()
         console.print("no version answers unseen any more")
@@ -100,10 +111,9 @@ def shadow(store_folder: Path, version: str | None, share: float, off: bool) -> 
 
 
 @click.command("list")
-@store_option
-def list_versions(store_folder: Path) -> None:
+@any_store_option
+def list_versions(store: ModelStore) -> None:
     """List the versions of the model store; a damaged one is named and the others are listed."""
-    store = ModelStore(store_folder)
     serving = store.named_current()
     table = Table("", "version", "architecture", "labels", "test macro-F1, all", "originals")
     damaged = {}
@@ -132,4 +142,4 @@ def _test_macro_f1(manifest: Manifest, part: str) -> str:
     return "" if found is None else str(found)
 
 
-STORE_COMMANDS = (promote, rollback, compare, reproduce, shadow, list_versions)
+STORE_COMMANDS = (promote, push, rollback, compare, reproduce, shadow, list_versions)

@@ -77,11 +77,10 @@ class PathologyTexts:
     def _places(self, slug: str, language: str) -> list[Path]:
         own = self._folder / slug / f"info.{language}.md"
         try:
-            version = self._models.folder(self._models.current())
+            # `export` of a version copies what its data set says of a label; the manifest's checksums cover it.
+            return [self._models.file(self._models.current(), f"info.{slug}.{language}.md"), own]
         except ModelError:
             return [own]
-        # `export` of a version copies what its data set says of a label; the manifest's checksums cover it.
-        return [version / f"info.{slug}.{language}.md", own]
 
 
 def known_slugs(*, folder: Path = _FOLDER) -> list[str]:

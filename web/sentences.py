@@ -54,6 +54,7 @@ _SENTENCES: Final = {
     "inference_failed": lazy_gettext("The model could not compute an answer for this photo."),
     "model_error": lazy_gettext("No model can answer right now. Please try again later."),
     "model_not_found": lazy_gettext("No model is installed. Tell the operator of this service."),
+    "model_store_unreachable": lazy_gettext("The model cannot be fetched right now. Please try again in a moment."),
     "model_invalid": lazy_gettext("The installed model did not pass its check. Tell the operator of this service."),
     "access_refused": lazy_gettext("You may not do this here."),
     "key_missing": lazy_gettext("This server asks for an API key. Sign in, then try again."),

@@ -16,6 +16,7 @@ from common.jobs.workers import WorkerRegister
 from common.key_uses import KeyUses
 from common.model_store import ModelStore
 from common.redis_client import connect
+from common.remote_models import open_model_store
 from common.settings import Settings
 from common.storage import Storage
 from web.access.guard import Guard
@@ -69,7 +70,7 @@ def build_services(settings: Settings) -> Services:
     store = JobStore(client)
     storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
     workers = WorkerRegister(client)
-    models = ModelStore(settings.model_store_dir)
+    models = open_model_store(settings.model_store_location, settings.s3, copies=settings.data_dir / "models")
     deliveries = DeliveryStore(client)
     metrics = WebMetrics(store, workers, deliveries, models)
     publisher = Publisher(settings.effective_redis_url, pool_size=settings.web_threads, unsent=metrics.hints_unsent)

@@ -13,7 +13,7 @@ from common.jobs.explanations import ExplanationRegister
 from common.jobs.record import WorkerInfo
 from common.jobs.shadows import ShadowRegister
 from common.jobs.store import JobStore
-from common.model_store import ModelStore
+from common.remote_models import open_model_store
 from common.settings import Settings
 from common.storage import Storage
 from worker.chunk import ChunkWork, RetryPolicy
@@ -61,7 +61,8 @@ class ServingModel:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
-        self._models = ModelStore(surroundings.settings.model_store_dir)
+        settings = surroundings.settings
+        self._models = open_model_store(settings.model_store_location, settings.s3, copies=settings.data_dir / "models")
         self._serving: Serving | None = None
         self._shadow = ShadowModel(
             self._models,

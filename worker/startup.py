@@ -5,9 +5,9 @@ import sys
 
 import structlog
 
-from common.errors import ConfigurationError, DentiqError, UnavailableError
-from common.model_store import ModelStore
+from common.errors import ConfigurationError, DentiqError, ModelStoreUnreachableError, UnavailableError
 from common.redis_client import connect, require_broker, require_durable
+from common.remote_models import open_model_store
 from common.settings import Settings
 from common.storage import Storage
 
@@ -27,7 +27,7 @@ def refuse_unsafe_start(settings: Settings) -> None:
         SystemExit: The Redis would drop jobs, no model can serve, or the storage or the device cannot be had.
     """
     try:
-        ModelStore(settings.model_store_dir).current()
+        _require_model(settings)
         Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         _require_device(settings)
         with connect(
@@ -42,6 +42,14 @@ def refuse_unsafe_start(settings: Settings) -> None:
         log.warning("redis_not_ready", reason=error.log_reason)
     except DentiqError as error:
         raise SystemExit(f"dentiq worker: {error.message}") from error
+
+
+def _require_model(settings: Settings) -> None:
+    """See that a version can serve; a model store at a distance may come back later."""
+    try:
+        open_model_store(settings.model_store_location, settings.s3, copies=settings.data_dir / "models").current()
+    except ModelStoreUnreachableError as error:
+        log.warning("model_store_not_ready", reason=error.log_reason)
 
 
 def _require_device(settings: Settings) -> None:

@@ -45,6 +45,7 @@
     |   `-- WebhookTimeoutError            the receiver does not answer in time
     |-- ModelError                     a model version cannot serve
     |   |-- ModelNotFoundError             no such version, or no current one
+    |   |-- ModelStoreUnreachableError     nobody answers where the versions are
     |   `-- ModelInvalidError              checksum, manifest or self-test is wrong
     `-- ConfigurationError             dentiq refuses to start like this
         `-- UnsafeRedisError               this Redis would drop accepted jobs
@@ -107,6 +108,7 @@ from common.errors.serving import (
     ModelError,
     ModelInvalidError,
     ModelNotFoundError,
+    ModelStoreUnreachableError,
     UnsafeRedisError,
 )
 from common.errors.webhooks import (
@@ -150,6 +152,7 @@ __all__ = [
     "ModelError",
     "ModelInvalidError",
     "ModelNotFoundError",
+    "ModelStoreUnreachableError",
     "PoisonJobError",
     "ResultMissingError",
     "ScopeMissingError",

@@ -18,6 +18,14 @@ class ModelNotFoundError(ModelError):
     title = "Model not found"
 
 
+class ModelStoreUnreachableError(ModelError):
+    """The model store is at a distance and nobody answers there; what is loaded goes on."""
+
+    code = "model_store_unreachable"
+    retryable = True
+    title = "Model store out of reach"
+
+
 class ModelInvalidError(ModelError):
     """A checksum, the manifest or the self-test of a version is wrong."""
 

@@ -43,7 +43,7 @@ def picture(version: str, name: str) -> Response:
     if name not in PICTURES or version not in models.versions():
         abort(404)
     try:
-        data = (models.folder(version) / name).read_bytes()
+        data = models.file(version, name).read_bytes()
     except OSError:
         abort(404)
     response = Response(data, content_type="image/png")
@@ -65,7 +65,7 @@ def _current() -> str:
 def _card(version: str) -> str:
     """Render the card as training wrote it, without its title and the pictures that stand above it."""
     try:
-        text = (services().models.folder(version) / _CARD).read_text(encoding="utf-8")
+        text = services().models.file(version, _CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
     title, _, body = text.partition("\n")
