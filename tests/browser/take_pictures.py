@@ -11,6 +11,8 @@ from tests.browser.test_every_page import Gallery, gallery
 __all__ = ["gallery"]
 
 PICTURES = ROOT / "docs" / "pictures"
+_ALL_SEEN = """() => [...document.images].every((picture) =>
+    picture.hidden || !picture.src || picture.complete || picture.getBoundingClientRect().top > innerHeight)"""
 SHOWN = ("upload", "answered", "batch", "pathology")
 
 
@@ -25,5 +27,6 @@ def test_the_pages_have_their_pictures_taken(
     for name in SHOWN:
         page.goto(gallery.pages[name])
         expect(page.locator("h1")).to_be_visible()
-        page.wait_for_load_state("networkidle") if name == "answered" else page.wait_for_load_state("load")
+        # Thumbnails are loaded once they come into view, some time after the page.
+        page.wait_for_function(_ALL_SEEN)
         page.screenshot(path=PICTURES / f"{name}.{language}.png")
