@@ -86,6 +86,8 @@ def two_processes(redis_url: str, tmp_path: Path) -> Iterator[WebServer]:
     }
     server = WebServer(settings, environment=environment, configuration="tests.hesitant_gunicorn_conf")
     server.start()
+    # The first answers while gunicorn has not yet made the second.
+    wait_until(lambda: len(ready(settings.data_dir)) == 2, 30, what="both processes")
     yield server
     server.stop()
 
@@ -98,7 +100,6 @@ def _master_and_processes(server: WebServer) -> tuple[ProcessRecord, set[int]]:
 
 def test_new_processes_of_web_that_do_not_answer_are_taken_back(two_processes: WebServer) -> None:
     data_dir = two_processes.settings.data_dir
-    wait_until(lambda: len(ready(data_dir)) == 2, 30, what="both processes")
     master, before = _master_and_processes(two_processes)
     hesitate = data_dir / "hesitate"
     hesitate.touch()
