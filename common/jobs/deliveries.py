@@ -160,7 +160,7 @@ class DeliveryStore:
             if not first:
                 return 0.0
             seconds, microseconds = self._redis.time()
-        return max(0.0, seconds + (microseconds - first[0][1]) / codec.MICROSECONDS)
+        return max(0.0, float(seconds + (microseconds - first[0][1]) / codec.MICROSECONDS))
 
     def of_job(self, job_id: str) -> list[Delivery]:
         """List the webhooks of a single job: one once it has ended, none where none was asked for."""
