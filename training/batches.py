@@ -1,7 +1,7 @@
 """Training batches: balanced draws, augmentation, the serving path's preprocessing, soft targets."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import click
@@ -110,7 +110,7 @@ class _Augmented(Dataset[tuple[Tensor, Tensor]]):
 
 def epoch_batches(
     loaded: Loaded, target: NDArray[np.float32], plan: FitPlan, *, epoch: int, processes: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Generator[tuple[Tensor, Tensor]]:
     """Yield the batches of one epoch; the same plan and epoch give the same batches.
 
     Yields:

@@ -1,7 +1,7 @@
 """Progress bars with the time left, on terminals and in logs alike."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 from rich.console import Console
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 console = Console()
 
 
-def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
+def track(items: Iterable[Item], title: str, total: int) -> Generator[Item]:
     """Pass items through, showing how many are done and how long the rest will take."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:

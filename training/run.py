@@ -69,7 +69,7 @@ class Run:
         """Store which file belongs to which split; what was fitted on another split is forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
         rows, content = _split_rows(dataset), content_digest(dataset.root / sample.file for sample in dataset.samples)
-        if self.split_digest != _digest(dataset.digest, content, rows):
+        if self.split_digest != _digest(dataset.digest, content, *dataset.labels, rows):
             # First of all: the old weights may have learned from what the new split tests on. A split without a
             # data set counts as none, so a kill between the two files leaves nothing to go on with.
             for path in (self.weights, self.checkpoint, self.folder / "dataset.json"):
@@ -85,7 +85,8 @@ class Run:
         if not (stored.is_file() and (self.folder / "dataset.json").is_file()):
             return ""
         values = self.load("dataset", step="split")
-        return _digest(values["digest"], values.get("content", ""), stored.read_text(encoding="utf-8"))
+        rows = stored.read_text(encoding="utf-8")
+        return _digest(values["digest"], values.get("content", ""), *values["labels"], rows)
 
     def dataset(self) -> Dataset:
         """Read the data set as it was split.

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,14 @@ class Stepper:
             FitDivergedError: A loss was no finite number.
         """
         self._network.train(self._plan.adapt_statistics)
-        batches = epoch_batches(train, target, self._plan, epoch=epoch, processes=1)
-        losses = [
-            self._train_step(inputs, wanted)
-            for inputs, wanted in track(batches, f"epoch {epoch}/{self._plan.epochs}", self._steps_an_epoch)
-        ]
-        return float(np.mean(losses))
+        title = f"epoch {epoch}/{self._plan.epochs}"
+        # Closed where a step fails, too: else the loader's process and the bar's thread outlive the fit, and whoever
+        # forks next may inherit a lock that nobody releases.
+        with (
+            closing(epoch_batches(train, target, self._plan, epoch=epoch, processes=1)) as batches,
+            closing(track(batches, title, self._steps_an_epoch)) as steps,
+        ):
+            return float(np.mean([self._train_step(inputs, wanted) for inputs, wanted in steps]))
 
     def _train_step(self, inputs: Tensor, wanted: Tensor) -> float:
         self._set_rates()

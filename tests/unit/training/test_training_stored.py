@@ -23,6 +23,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(outputs, "trained_network", lambda *_: None)
     monkeypatch.setattr(outputs, "served_inputs", lambda paths, *_: list(paths))
     monkeypatch.setattr(outputs, "compute", rows)
+    monkeypatch.setattr(outputs, "why_unreadable", lambda _: "")
     run = Run(tmp_path / "run")
     run.save_split(Dataset(tmp_path, (), ("blue", "grass")))
     run.save_plan(FitPlan())
