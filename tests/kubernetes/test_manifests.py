@@ -103,8 +103,9 @@ def test_no_secret_stands_in_them_and_each_part_mounts_its_own_alone(manifests: 
 def test_every_file_that_a_setting_names_is_mounted_read_only(manifests: list[Manifest]) -> None:
     for name in ("web", "worker", "beat"):
         mounts = {mount["mountPath"]: mount for mount in container(manifests, name)["volumeMounts"]}
-        own = {variable["name"]: variable["value"] for variable in container(manifests, name).get("env", ())}
-        named = {Path(value).parent.as_posix() for value in own.values() if value.startswith("/secrets/")}
+        settings = environment(manifests, name)
+        named = {Path(value).parent.as_posix() for value in settings.values() if value.startswith("/secrets/")}
+        assert named <= set(mounts)
         assert all(mounts[folder]["readOnly"] for folder in named)
         volumes = {volume["name"] for volume in pods(manifests)[name]["spec"]["volumes"]}
         assert {mount["name"] for mount in mounts.values()} == volumes
