@@ -35,6 +35,9 @@ _PREVIEW_QUALITY = 85
 # Pillow's advice for the highest quality: above it files grow and pictures do not.
 _WHOLE_QUALITY = 95
 
+# The longest edge that libjpeg writes.
+_LONGEST_JPEG_EDGE = 65_500
+
 _SUPPORTED = "JPEG, PNG, WebP, HEIC, BMP, TIFF or GIF"
 
 # Phrases by which Pillow 12 and 13 say that the bytes ended early.
@@ -175,11 +178,15 @@ def encode_preview(data: bytes, *, max_edge: int) -> bytes:
 def encode_whole(data: bytes) -> bytes:
     """Re-encode an image in full size as an upright JPEG without metadata, nearly as sharp as it came.
 
+    An edge that is longer than a JPEG can have is scaled down to that.
+
     Raises:
         ImageRejectedError: One of its subclasses, if the picture cannot be decoded.
     """
+    picture = open_upright(data)
+    picture.thumbnail((_LONGEST_JPEG_EDGE, _LONGEST_JPEG_EDGE), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
-    open_upright(data).save(buffer, "JPEG", quality=_WHOLE_QUALITY, subsampling=0)
+    picture.save(buffer, "JPEG", quality=_WHOLE_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

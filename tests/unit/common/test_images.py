@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageFile
 
 from common import errors
-from common.images import ImageLimits, encode_preview, inspect_image, open_upright
+from common.images import ImageLimits, encode_preview, encode_whole, inspect_image, open_upright
 from common.orientation import read_orientation
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=4_000_000, min_edge=8)
@@ -208,6 +208,12 @@ def test_a_picture_smaller_than_the_target_keeps_its_size() -> None:
 def test_limits_given_to_the_decoder_are_checked_before_decoding() -> None:
     with pytest.raises(errors.ImageTooManyPixelsError):
         open_upright(huge_png(60_000, 60_000), limits=LIMITS)
+
+
+def test_a_picture_wider_than_a_jpeg_can_be_is_scaled_down_to_one() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (66_000, 33)).save(buffer, "PNG")
+    assert Image.open(io.BytesIO(encode_whole(buffer.getvalue()))).size == (65_500, 33)
 
 
 def test_a_preview_is_small_upright_and_carries_no_metadata() -> None:
