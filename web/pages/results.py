@@ -1,9 +1,10 @@
 """The page of one job: its picture, where it stands, and what the model says of it."""
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from flask import Response as AnyResponse
 from werkzeug.wrappers import Response
 
+from common.api_keys import Scope
 from common.errors import JobStoreUnavailableError
 from common.jobs.record import Job, JobStatus, Verdict
 from web.api.answers import conditional
@@ -80,8 +81,13 @@ def delete(job_id: str) -> Response:
 
 
 def _corrected(job_id: str) -> Response:
-    """Answer the part of the page that has changed, or lead to it where no script asked."""
-    if not request.headers.get("HX-Request"):
+    """Answer the part of the page that has changed, or lead to it where no script asked.
+
+    A key that submits may correct, but the part tells the answer: who may not read is led to the page, which says so.
+    """
+    key = g.get("api_key")
+    may_read = key is None or key.allows(Scope.READ)
+    if not may_read or not request.headers.get("HX-Request"):
         return redirect(url_for("results.page", job_id=job_id, _anchor="correction"), code=303)
     view = job_view(services().store.get(job_id))
     return make_response(render_template("parts/correction.html", view=view, changed=True))

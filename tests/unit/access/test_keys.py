@@ -11,6 +11,7 @@ from common.api_keys import ApiKey, KeyFile
 from common.key_uses import KeyUses
 from common.redis_client import connect
 from common.settings import Settings
+from tests.fake_worker import FakeWorker
 from tests.unit.access.conftest import Sender
 from web.access.guard import OPEN_ENDPOINTS
 from web.app_factory import create_app
@@ -54,6 +55,22 @@ def test_a_key_opens_what_its_scopes_name(client: FlaskClient, make_key: MakeKey
     assert [answer.get_json()["code"] for answer in corrected] == ["result_missing", "scope_missing"]
     assert [sender.ask("GET", f"{address}/image").status_code for sender in (submitting, reading)] == [403, 200]
     assert admin.ask("DELETE", address).status_code == 204
+
+
+def test_a_key_that_may_not_read_learns_no_answer_by_correcting_it(
+    client: FlaskClient, make_key: MakeKey, make_image: MakeImage, settings: Settings
+) -> None:
+    submitting, both = (Sender(client, make_key(*scopes)[1]) for scopes in (("submit",), ("submit", "read")))
+    job = submitting.submit(make_image()).get_json()
+    worker = FakeWorker(settings)
+    worker.succeed(worker.claim())
+    page = f"/jobs/{job['id']}/correction"
+    for path in (page, f"{page}/withdraw"):
+        answers = [
+            sender.ask("POST", path, data={"verdict": "right"}, headers={"HX-Request": "true"})
+            for sender in (submitting, both)
+        ]
+        assert [answer.status_code for answer in answers] == [303, 200]
 
 
 def test_a_program_without_a_key_is_told_how_to_send_one(stranger: Sender, make_image: MakeImage) -> None:
