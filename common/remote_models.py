@@ -135,7 +135,7 @@ class RemoteModelStore(ModelStore):
         except ModelInvalidError as error:
             log.warning("model_copy_damaged", version=version, reason=error.log_reason)
             with self._alone():
-                shutil.rmtree(self.root / version, ignore_errors=True)
+                self._put_aside(version)
                 self._fetch(version)
             return super().verify(version)
 
@@ -190,11 +190,23 @@ class RemoteModelStore(ModelStore):
                 self._fetch_checked(version, name, part / name, expected=expected)
             shutil.copyfile(self._seen(version) / MANIFEST_NAME, part / MANIFEST_NAME)
             part.chmod(0o755)
+            self._put_aside(version)
             part.rename(self.root / version)
-        except BaseException:
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ModelStoreUnreachableError(
+                f"Model version {version!r} cannot be copied to this machine: {reason}. It is tried again."
+            ) from error
+        finally:
             shutil.rmtree(part, ignore_errors=True)
-            raise
         log.info("model_copied", version=version)
+
+    def _put_aside(self, version: str) -> None:
+        """Take a copy's name from it, then remove it: a kill on the way leaves no half of a copy under the name."""
+        aside = Path(tempfile.mkdtemp(prefix=".fetch-", dir=self.root))
+        with suppress(FileNotFoundError):
+            (self.root / version).rename(aside / version)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def _fetch_checked(self, version: str, name: str, path: Path, *, expected: str) -> None:
         try:

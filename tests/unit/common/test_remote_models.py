@@ -1,5 +1,7 @@
 """The model store in an object store: fetched whole, checked, switched for all, and done without for a while."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +41,10 @@ def serves(store: RemoteModelStore, version: str) -> bool:
         return store.current() == version
     except (ModelNotFoundError, ModelStoreUnreachableError):
         return False
+
+
+def _no_room(path: Path, target: Path) -> Path:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path), None, str(target))
 
 
 def test_a_version_that_was_sent_serves_on_another_machine(
@@ -121,6 +127,29 @@ def test_a_copy_that_was_damaged_here_is_fetched_anew(
     (store.folder("a") / "model.onnx").write_bytes(b"bit rot")
     assert store.verify("a").version == "a"
     assert (store.folder("a") / "model.onnx").read_bytes() == b"a" * 1000
+
+
+def test_what_a_kill_left_of_a_copy_makes_room_for_a_whole_one(
+    make_store: Callable[..., RemoteModelStore], source: ModelStore
+) -> None:
+    store = make_store()
+    store.publish(source.folder("a"))
+    # A process that was killed while it removed the copy: the manifest went first.
+    (store.folder("a") / "manifest.json").unlink()
+    assert (store.folder("a") / "manifest.json").exists()
+    assert store.verify("a").version == "a"
+
+
+def test_a_copy_that_finds_no_room_is_said_and_tried_again(
+    make_store: Callable[..., RemoteModelStore], source: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_store("operator").publish(source.folder("a"))
+    worker = make_store("worker")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "rename", _no_room)
+        with pytest.raises(ModelStoreUnreachableError, match="No space left"):
+            worker.folder("a")
+    assert worker.verify("a").version == "a"
 
 
 def test_what_is_known_goes_on_while_nobody_answers(
