@@ -39,19 +39,20 @@ class Figures:
 
 
 class _Stack(LocalStack):
-    processes = 2
+    # Not `processes`: the stack lists its own by that name.
+    worker_processes = 2
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables of this stack."""
-        return super().environment | {"DENTIQ_WORKER_PROCESSES": str(self.processes)}
+        return super().environment | {"DENTIQ_WORKER_PROCESSES": str(self.worker_processes)}
 
 
 def measure(processes: int, *, images: int) -> Figures:
     """Start the platform, send a folder, wait for the last result, end it."""
     with tempfile.TemporaryDirectory(prefix="dentiq-scale-") as name:
         stack = _Stack(Path(name) / "var")
-        stack.processes = processes
+        stack.worker_processes = processes
         try:
             stack.start()
             send_folder(stack, make(Path(name) / "warm-up", "photographs", _WARM_UP), Path(name) / "w")
