@@ -2,13 +2,17 @@
 
 import errno
 import time
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 
 from common.errors import StorageFullError, UnavailableError
 from infra.arrivals import Arrival, Stage
+
+# Given to gunicorn at one time of what has arrived. It asks for all that is left of a body, and copies what it then
+# holds three times for each 64 kB that the application reads.
+_PIECE_BYTES: Final = 64 * 1024
 
 
 class Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
@@ -32,13 +36,13 @@ class Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
         return self.arrival.collected_seconds
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Give the next bytes, at most as many as hinted at.
+        """Give the next bytes: of what has arrived a piece, at most as many as hinted at.
 
         Raises:
             TimeoutError: The sender was too slow, or there is a refusal.
         """
         if self._held is not None:
-            piece = self._held.read(size_hint or self.mxchunk)
+            piece = self._held.read(min(size_hint or self.mxchunk, _PIECE_BYTES))
             if piece:
                 return piece
             self.close()
