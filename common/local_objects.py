@@ -29,10 +29,15 @@ class LocalObjects:
         self._root = Path(unquote(url.removeprefix(_SCHEME)) if url.startswith(_SCHEME) else url).absolute()
         self._fsync = fsync
 
-    def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """Store objects, each whole or not at all; what they share of the disk's work is done once."""
+    def put_many(self, objects: Mapping[str, bytes], *, new: bool = False) -> None:
+        """Store objects, each whole or not at all; what they share of the disk's work is done once.
+
+        Args:
+            new: Nobody looks for them before this returns. They are then written under their names at once: naming a
+                flushed file makes the disk write its journal a second time.
+        """
         with _errors_translated():
-            _write_all({self._root / key: data for key, data in objects.items()}, fsync=self._fsync)
+            _write_all({self._root / key: data for key, data in objects.items()}, fsync=self._fsync, in_place=new)
 
     def get(self, key: str) -> bytes:
         """Read an object; `FileNotFoundError` where there is none."""
@@ -64,43 +69,52 @@ def _errors_translated() -> Iterator[None]:
         raise StorageUnavailableError("The storage does not answer; try again later.") from error
 
 
-def _write_all(objects: Mapping[Path, bytes], *, fsync: bool) -> None:
-    """Write under other names first: a reader or a crash never meets half an object.
+def _write_all(objects: Mapping[Path, bytes], *, fsync: bool, in_place: bool) -> None:
+    """Write under other names first, unless in place: a reader or a crash never meets half an object.
 
     Each step is taken for all objects before the next: the flushes of one step share the disk's work.
     """
+    begun: list[Path] = []
     try:
         with ExitStack() as opened:
-            descriptors = [_written(path, data, opened, fsync=fsync) for path, data in objects.items()]
+            descriptors = []
+            for path, data in objects.items():
+                place = path if in_place else _part_of(path)
+                descriptors.append(_opened(place, opened, fsync=fsync))
+                begun.append(place)
+                _write(descriptors[-1], data)
             if fsync:
                 for descriptor in descriptors:
                     os.fsync(descriptor)
-        for path in objects:
-            _part_of(path).replace(path)
+        if not in_place:
+            for path in objects:
+                _part_of(path).replace(path)
         if fsync:
             for folder in {path.parent for path in objects}:
                 _fsync_folder(folder)
     except OSError:
-        for path in objects:
-            _part_of(path).unlink(missing_ok=True)
+        for place in begun:
+            place.unlink(missing_ok=True)
         raise
 
 
-def _written(path: Path, data: bytes, opened: ExitStack, *, fsync: bool) -> int:
-    """Write an object under its other name, not yet flushed; return its descriptor."""
-    part = _part_of(path)
+def _opened(path: Path, opened: ExitStack, *, fsync: bool) -> int:
+    """Open a file to be written, in a folder that may have to be made; return its descriptor."""
     try:
-        descriptor = _open_new(part)
+        descriptor = _open_new(path)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         if fsync:
             _fsync_folder(path.parent.parent)
-        descriptor = _open_new(part)
-    file = opened.enter_context(os.fdopen(descriptor, "wb", buffering=0))
-    written = 0
-    while written < len(data):
-        written += file.write(data[written:])
+        descriptor = _open_new(path)
+    opened.callback(os.close, descriptor)
     return descriptor
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def _part_of(path: Path) -> Path:

@@ -55,8 +55,9 @@ class S3Objects:
         self._made: s3fs.S3FileSystem | None = None
         self._writers: ThreadPoolExecutor | None = None
 
-    def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """Store objects, several at a time; each is there whole or not at all, as S3 promises."""
+    def put_many(self, objects: Mapping[str, bytes], *, new: bool = False) -> None:
+        """Store objects, several at a time; each is there whole or not at all, as S3 promises, new or not."""
+        del new
         if len(objects) == 1:
             for key, data in objects.items():
                 self._put(key, data)

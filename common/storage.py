@@ -50,8 +50,8 @@ class Objects(Protocol):
         """Objects that are best read at one time."""
         ...
 
-    def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """Store objects, each whole or not at all."""
+    def put_many(self, objects: Mapping[str, bytes], *, new: bool = False) -> None:
+        """Store objects, each whole or not at all; in place where that is cheaper if nobody knows their keys yet."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -91,16 +91,19 @@ class Storage:
         Raises:
             StorageFullError: There is no room.
         """
-        self.put_many({key: data})
+        self._put({key: data}, new=False)
 
-    def put_many(self, objects: Mapping[str, bytes]) -> None:
-        """Store objects, each whole or not at all; cheaper than one by one.
+    def put_new(self, objects: Mapping[str, bytes]) -> None:
+        """Store objects under keys that nobody knows before this returns: who is killed on the way may leave a part.
 
         Raises:
             StorageFullError: There is no room. Some of them may be there.
         """
+        self._put(objects, new=True)
+
+    def _put(self, objects: Mapping[str, bytes], *, new: bool) -> None:
         try:
-            self._objects.put_many(objects)
+            self._objects.put_many(objects, new=new)
         except FileNotFoundError as error:
             raise StorageUnavailableError("The storage does not answer; try again later.") from error
 

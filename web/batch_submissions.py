@@ -94,7 +94,7 @@ class BatchSubmissions:
         jobs = [NewJob(job_id, QueueName.BULK, name) for job_id, name in zip(ids, names, strict=True)]
         if good:
             self.store.announce_uploads(ids, grace_seconds=self.settings.upload_grace_seconds)
-            self.storage.put_many({image_key(job_id): upload.data for job_id, upload in zip(ids, good, strict=True)})
+            self.storage.put_new({image_key(job_id): upload.data for job_id, upload in zip(ids, good, strict=True)})
         membership = BatchMembership(batch_id, life_seconds=self.settings.batch_life_seconds)
         # Without a good image too: the key then belongs to this request as to any other.
         # When this is refused the images stay until their announced erasure; so do those of a repetition.

@@ -49,7 +49,7 @@ class Submissions:
         # From here on the sweeper erases the image unless a record comes to own it; Redis down ends it before a byte
         # is stored.
         self.store.announce_uploads([job_id], grace_seconds=self.settings.upload_grace_seconds)
-        self.storage.put(image_key(job_id), upload.data)
+        self.storage.put_new({image_key(job_id): upload.data})
         job = NewJob(id=job_id, queue=QueueName.INTERACTIVE, filename=filename)
         accepted = self._create(job, self._idempotency(idempotency_key, upload, webhook_url), receiver)
         # The client library sends again what Redis did not answer: a repetition may be of this very request.

@@ -49,7 +49,7 @@ def test_a_missing_object_is_an_error_of_its_own(storage: Storage) -> None:
 
 def test_many_objects_are_stored_and_erased_in_one_request_for_all(storage: Storage, bucket: Bucket) -> None:
     images = {image_key(f"job{number}"): b"x" * number for number in range(40)}
-    storage.put_many(images)
+    storage.put_new(images)
     storage.put(preview_key("job1"), b"small")
     assert len(bucket.names()) == 41
     storage.delete_many([key for number in range(40) for key in keys_of(f"job{number}")])
@@ -72,7 +72,7 @@ def test_a_chunk_is_read_several_at_a_time_in_order_each_with_its_own_fault(
     ids = [f"job{number:02}" for number in range(24)]
     link = make_link(bucket.store.port)
     storage = Storage(bucket.url, fsync=True, s3=bucket.access(port=link.port))
-    storage.put_many({image_key(job_id): job_id.encode() for job_id in ids})
+    storage.put_new({image_key(job_id): job_id.encode() for job_id in ids})
     storage.delete(image_key("job07"))
     link.set(Line.OPEN, delay_seconds=0.5)  # each way: one after the other they would take 24 s, eight at a time 3 s
     started = monotonic()
@@ -84,7 +84,7 @@ def test_a_chunk_is_read_several_at_a_time_in_order_each_with_its_own_fault(
 
 def test_no_more_objects_are_in_memory_than_are_read_ahead(storage: Storage, bucket: Bucket) -> None:
     keys = [image_key(f"job{number:02}") for number in range(32)]
-    storage.put_many(dict.fromkeys(keys, b"x"))
+    storage.put_new(dict.fromkeys(keys, b"x"))
     asked: list[str] = []
     get = storage.get
     storage.get = lambda key: asked.append(key) or get(key)  # type: ignore[method-assign,func-returns-value]
@@ -149,7 +149,7 @@ def test_a_bucket_that_is_gone_loses_no_image(bucket: Bucket) -> None:
     with pytest.raises(StorageUnreachableError):
         storage.get(image_key("abc"))
     with pytest.raises(StorageUnavailableError):
-        storage.put_many({image_key("abc"): b"1", image_key("abd"): b"2"})
+        storage.put_new({image_key("abc"): b"1", image_key("abd"): b"2"})
 
 
 def test_threads_share_one_client(storage: Storage, bucket: Bucket) -> None:

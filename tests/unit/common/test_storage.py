@@ -46,7 +46,7 @@ def test_a_full_storage_is_told_and_leaves_nothing_behind(
 
 def test_objects_of_several_folders_are_stored_together(storage: Storage) -> None:
     objects = {image_key(job_id): job_id.encode() for job_id in ("aaa", "aab", "bbb")}
-    storage.put_many(objects)
+    storage.put_new(objects)
     assert {key: storage.get(key) for key in objects} == objects
 
 
@@ -55,8 +55,8 @@ def test_objects_stored_together_leave_nothing_unfinished_behind(storage: Storag
     # The second cannot take its name, which a folder has.
     (tmp_path / "storage" / image_key("abtaken") / "x").mkdir(parents=True)
     with pytest.raises(StorageUnavailableError):
-        storage.put_many({image_key("abgood"): b"1", image_key("abtaken"): b"2", image_key("ablast"): b"3"})
-    assert not list((tmp_path / "storage").rglob("*.part"))
+        storage.put_new({image_key("abgood"): b"1", image_key("abtaken"): b"2", image_key("ablast"): b"3"})
+    assert [path for path in (tmp_path / "storage").rglob("*") if path.is_file()] == []
 
 
 def test_jobs_stored_together_share_a_folder_and_nothing_else() -> None:

@@ -1,7 +1,7 @@
 """When Redis, the storage or every worker is away: clear answers, and nothing half-accepted."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import pytest
@@ -143,8 +143,8 @@ def test_a_redis_that_would_drop_jobs_is_refused_at_the_start(
 class FullStorage(Storage):
     """A storage on a disk without room."""
 
-    def put(self, key: str, data: bytes) -> None:
-        del key, data
+    def _put(self, objects: Mapping[str, bytes], *, new: bool) -> None:
+        del objects, new
         raise StorageFullError("The storage has no room for this image; free some, then send it again.")
 
 
