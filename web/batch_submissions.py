@@ -102,7 +102,7 @@ class BatchSubmissions:
         addition.accepted += [AcceptedImage(job_id, name) for job_id, name in zip(made.job_ids, names, strict=True)]
         if not made.replayed and made.depth <= HINTED_DEPTH:
             chunks = -(-len(jobs) // self.settings.bulk_chunk_size)
-            for _ in range(chunks):
+            for _ in range(chunks - made.called):
                 self.publisher.publish(QueueName.BULK)
 
     def _inspected(self, upload: Upload, addition: Addition) -> bool:

@@ -56,7 +56,7 @@ class Submissions:
         if job_id not in accepted.job_ids:
             self._discard(job_id)
             return self.store.get(accepted.job_ids[0])
-        if accepted.depth <= HINTED_DEPTH:
+        if not accepted.called and accepted.depth <= HINTED_DEPTH:
             self.publisher.publish(job.queue)
         # Not read back: the job is durable, and a Redis that goes away now must not tell its sender otherwise.
         return Job(

@@ -15,6 +15,7 @@ from common.errors import (
 )
 from common.jobs.batches import BatchStore
 from common.jobs.explanations import ExplanationRegister
+from common.jobs.idle import Call, IdleProcess
 from common.jobs.shadows import ShadowRegister
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -27,14 +28,15 @@ from worker.chunk_size import BulkChunkSize
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.metrics import WorkerMetrics
-from worker.serving import Serving, ServingModel, Surroundings
+from worker.serving import Serving, ServingModel, Surroundings, process_name
 from worker.stop_sign import StopSign
 from worker.sweeper import Sweeper, SweepRules
 
 log = get_logger(__name__)
 
-# One hint is worth this much work: long enough that Celery's cost of 2 ms a message vanishes, short enough that a
-# stopping worker, or the sweeper waiting for one, never waits longer.
+# One message of Celery is worth this much work, or waiting for some: long enough that its cost of 2 ms vanishes, short
+# enough that a stopping worker, or the sweeper waiting for one, never waits longer. As beat sends one each second, a
+# process waits at the job store nearly always (docs/decisions/0015).
 _DRAIN_SECONDS: Final = 1.0
 
 
@@ -60,13 +62,14 @@ class PoolProcess:
         settings = self._settings
         # Made after the fork: its files carry the number of this process.
         self._metrics = WorkerMetrics()
-        client = connect(
+        client = self._client = connect(
             settings.effective_job_store_url,
             timeout_seconds=settings.redis_timeout_seconds,
             max_connections=4,  # the work and the heartbeat
         )
         self._bulk_size = BulkChunkSize(seconds=settings.bulk_chunk_seconds, most=settings.bulk_chunk_size)
         self._store = JobStore(client)
+        self._idle = IdleProcess(client, process_name())
         self._register = WorkerRegister(client)
         storage = self._storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         rules = SweepRules(settings.max_attempts, settings.retention_hours, self._limits)
@@ -86,28 +89,40 @@ class PoolProcess:
         self._model.get()
 
     def stop(self) -> None:
-        """Leave the register."""
+        """Leave the register, then Redis."""
         self._heartbeat.stop()
+        self._client.close()
 
     def drain(self, hint: WorkHint) -> None:
         """Work through waiting jobs for about a second; whoever waits longest comes first, whatever the hint says.
 
-        A worker that stops ends the chunk in hand and leaves what waits, with its hint, to others.
+        While none waits, wait for the next one. A worker that stops ends the chunk in hand and leaves what waits, with
+        its hint, to others.
         """
-        end = time.monotonic() + _DRAIN_SECONDS
+        self._drain(hint.queue, end=time.monotonic() + _DRAIN_SECONDS)
+
+    def _drain(self, queue: QueueName, *, end: float) -> None:
         try:
             while serving := self._model.get():
                 if self.stopping.is_set():
-                    self._hints.send(hint.queue)
+                    self._hints.send(queue)
                     return
                 if self._storage.is_away():
                     # Nothing is claimed that cannot be read. The sweeper's hints have this asked again each second.
-                    log.warning("drain_interrupted", queue=hint.queue.value, reason="the storage is out of reach")
+                    log.warning("drain_interrupted", queue=queue.value, reason="the storage is out of reach")
                     return
                 limits = self._limits | {QueueName.BULK: self._bulk_size.get()}
-                claims = self._store.claim(limits, lease_seconds=self._settings.lease_seconds)
+                wait_seconds = self._idle.bounded(end - time.monotonic())
+                claims = self._store.claim(
+                    limits,
+                    lease_seconds=self._settings.lease_seconds,
+                    process=self._idle.name,
+                    wait_seconds=wait_seconds,
+                )
                 if not claims:
-                    return
+                    if not wait_seconds or self._idle.wait(wait_seconds) is Call.TASK:
+                        return
+                    continue
                 claimed = time.monotonic()
                 with self._heartbeat.holding(claims):
                     sound = serving.work.run(claims, afterwards=serving.shadow.run)
@@ -118,7 +133,7 @@ class PoolProcess:
                     self._hints.send(claims[0].queue)
                     return
         except (JobStoreUnavailableError, UnsafeRedisError) as error:
-            log.warning("drain_interrupted", queue=hint.queue.value, reason=error.log_reason)
+            log.warning("drain_interrupted", queue=queue.value, reason=error.log_reason)
 
     def explain(self, request: ExplanationRequest) -> None:
         """Draw one heat map."""
@@ -127,7 +142,8 @@ class PoolProcess:
             serving.explanations.run(request.job_id)
 
     def sweep(self) -> None:
-        """Run the sweeper once; what fails now is done by the next run."""
+        """Run the sweeper once, then work as after a hint; what fails now is done by the next run."""
+        end = time.monotonic() + _DRAIN_SECONDS
         try:
             self._sweeper.repair()
             for queue in QueueName:
@@ -139,6 +155,8 @@ class PoolProcess:
             log.warning("sweep_interrupted", reason=error.log_reason)
         except OperationalError as error:
             log.warning("sweep_interrupted", reason=str(error))
+        else:
+            self._drain(QueueName.INTERACTIVE, end=end)
 
     def _wake_outdated(self) -> None:
         """Send a hint to each idle process that still holds another version, for it looks only when it is woken."""

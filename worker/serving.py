@@ -143,7 +143,7 @@ class ServingModel:
         around.store.register_labels(version, predictor.labels)
         around.heartbeat.serve(
             WorkerInfo(
-                name=f"{socket.gethostname()}:{os.getpid()}",
+                name=process_name(),
                 model_version=version,
                 runtime=predictor.runtime_name,
                 device=predictor.device_name,
@@ -162,3 +162,8 @@ class ServingModel:
     def _open(self, version: str) -> Predictor:
         settings = self._around.settings
         return load_predictor(self._models, runtime=settings.runtime, device=settings.device, version=version)
+
+
+def process_name() -> str:
+    """Name this process among those of all hosts."""
+    return f"{socket.gethostname()}:{os.getpid()}"

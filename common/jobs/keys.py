@@ -42,6 +42,10 @@ LABELS: Final = PREFIX + "labels"
 # set of worker names; string a worker with a time to live
 WORKERS: Final = PREFIX + "workers"
 WORKER: Final = PREFIX + "worker:"
+# zset: worker processes that wait at the job store for something to do, by the instant until which they do; list a
+# process, for a few seconds: that it is wanted
+IDLE: Final = PREFIX + "idle"
+WANTED: Final = PREFIX + "wanted:"
 # hash a used Idempotency-Key, with a time to live
 IDEMPOTENCY: Final = PREFIX + "idempotency:"
 # string, for a minute: what a claim answered, by the token of its sender

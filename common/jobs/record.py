@@ -257,12 +257,14 @@ class Accepted:
         replayed: Whether the request was a repetition and made nothing new.
         depth: Jobs that wait in the queue now, these included.
         submitted_at: When they were queued; UTC. Of a repetition: when it was answered.
+        called: Worker processes that waited at the job store and have been called.
     """
 
     job_ids: tuple[str, ...]
     replayed: bool
     depth: int
     submitted_at: datetime
+    called: int = 0
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,12 @@ class JobStore:
         fields = [value for job in jobs for value in (job.id, job.filename)]
         with redis_errors_translated():
             self._require_durable()
-            verdict, depth, now, *job_ids = self._scripts.call(
+            verdict, depth, now, called, *job_ids = self._scripts.call(
                 "create", *codec.encode_idempotency(idempotency), queue.value, *membership, webhook_url, *fields
             )
         raise_refusal(verdict)
         submitted_at = codec.decode_instant(now)
-        return Accepted(tuple(job_ids), replayed=verdict == "replayed", depth=depth, submitted_at=submitted_at)
+        return Accepted(tuple(job_ids), verdict == "replayed", depth, submitted_at, called)
 
     # Reading
 
@@ -144,11 +144,15 @@ class JobStore:
 
     # Work
 
-    def claim(self, limits: Mapping[QueueName, int], *, lease_seconds: float) -> list[Claim]:
+    def claim(
+        self, limits: Mapping[QueueName, int], *, lease_seconds: float, process: str = "", wait_seconds: float = 0
+    ) -> list[Claim]:
         """Lease the longest waiting jobs of the first queue that has any.
 
         Args:
             limits: Most jobs for each queue, in the order in which the queues are drained.
+            process: Name of the process that would wait where there is nothing; see `common.jobs.idle`.
+            wait_seconds: How long it would; 0 if it would not.
 
         Returns:
             The chunk to work on; empty when nothing waits. A job that failed before comes alone.
@@ -158,7 +162,9 @@ class JobStore:
         token = secrets.token_hex(8)
         with redis_errors_translated():
             self._require_durable()
-            flat = self._scripts.call("claim", token, _microseconds(lease_seconds), *arguments)
+            flat = self._scripts.call(
+                "claim", token, _microseconds(lease_seconds), process, _microseconds(wait_seconds), *arguments
+            )
         rows = (flat[start : start + 5] for start in range(0, len(flat), 5))
         return [
             Claim(job_id, int(attempt), QueueName(queue), (int(claimed) - int(submitted)) / codec.MICROSECONDS)

@@ -85,7 +85,7 @@ def take_snapshot(client: Any, files: Iterable[Path]) -> Snapshot:
             batch, _, group = rest.partition(":")
             taken.batch_ranks.setdefault(batch, {})[group] = client.zrange(key, 0, -1)
             _note_end(client, key, taken)
-        elif kind in {"idempotency", "claim", "worker", "rates", "session"}:
+        elif kind in {"idempotency", "claim", "worker", "rates", "session", "idle", "wanted"}:
             _note_end(client, key, taken)
         elif key not in _STANDING and kind not in {"hour", "hours", "erasures", "keyuses"}:
             taken.unknown_keys.append(key)

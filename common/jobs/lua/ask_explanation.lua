@@ -9,4 +9,6 @@ if record[1] ~= 'succeeded' then return 'no_result' end
 if record[2] == 'ready' or record[2] == 'unavailable' then return record[2] end
 if record[3] and NOW - tonumber(record[3]) < tonumber(ARGV[2]) then return 'asked' end
 redis.call('HSET', key, 'explanation', 'asked', 'explanation_asked', integer(NOW))
+-- A waiting process goes back to Celery, by whose message it hears of this one; another may be busy, or there is none.
+call_idle(1, 'task')
 return 'ask'

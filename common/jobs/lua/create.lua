@@ -1,22 +1,24 @@
 -- Makes the records of accepted images and queues them, all or none.
 -- ARGV: idempotency key ('' for none), body digest, its life in seconds, queue, batch ('' for none), the batch's life
 -- in seconds, webhook of a single job ('' for none), then id, filename for each job.
--- Returns {'created'|'replayed'|'conflict'|'no_batch'|'batch_closed', depth of the queue, this instant, id...}.
+-- Returns {'created'|'replayed'|'conflict'|'no_batch'|'batch_closed', depth of the queue, this instant, processes called,
+-- id...}.
 
 local idempotency, digest, life, queue, batch, batch_life, webhook = unpack(ARGV, 1, 7)
 local waiting = queue_key(queue)
 
 local verdict, answer = replay(idempotency, digest, job_key)
-if verdict then return {verdict, redis.call('ZCARD', waiting), integer(NOW), unpack(answer)} end
+if verdict then return {verdict, redis.call('ZCARD', waiting), integer(NOW), 0, unpack(answer)} end
 
 if batch ~= '' then
     local state = redis.call('HGET', batch_key(batch), 'state')
-    if not state then return {'no_batch', 0, 0} end
-    if state ~= 'open' then return {'batch_closed', 0, 0} end
+    if not state then return {'no_batch', 0, 0, 0} end
+    if state ~= 'open' then return {'batch_closed', 0, 0, 0} end
 end
 
 local ids = {}
 local made = 0
+local called = 0
 for i = 8, #ARGV, 2 do
     local id, filename = ARGV[i], ARGV[i + 1]
     ids[#ids + 1] = id
@@ -52,6 +54,7 @@ if made > 0 then
         redis.call('EXPIRE', batch_jobs_key(batch), batch_life)
         take_back_batch_webhook(batch)
     end
+    called = call_idle_for(made)
 end
 remember(idempotency, digest, life, ids)
-return {'created', redis.call('ZCARD', waiting), integer(NOW), unpack(ids)}
+return {'created', redis.call('ZCARD', waiting), integer(NOW), called, unpack(ids)}

@@ -8,6 +8,7 @@ local ERASURES = PREFIX .. 'erasures'
 local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
 local CLOSING = PREFIX .. 'closing'
+local IDLE = PREFIX .. 'idle'
 local CORRECTIONS = PREFIX .. 'corrections'
 local WEBHOOKS = PREFIX .. 'webhooks'
 local RECEIVERS = PREFIX .. 'receivers'
@@ -21,6 +22,7 @@ local function batch_rank_key(batch, group) return PREFIX .. 'batchrank:' .. bat
 local function hour_key(hour) return PREFIX .. 'hour:' .. hour end
 local function delivery_key(delivery) return PREFIX .. 'delivery:' .. delivery end
 local function receiver_key(receiver) return PREFIX .. 'receiver:' .. receiver end
+local function wanted_key(process) return PREFIX .. 'wanted:' .. process end
 
 local function integer(number) return string.format('%.0f', number) end
 
@@ -201,6 +203,21 @@ end
 local function announce(ids)
     if #ids > 0 then redis.call('PUBLISH', FINISHED_CHANNEL, table.concat(ids, ' ')) end
 end
+
+-- Calls processes that wait at the job store; returns how many. One that died meanwhile is called in vain, for a second at
+-- most: the sweeper's hints are what a job can rely on.
+local function call_idle(most, what)
+    local idle = redis.call('ZREVRANGEBYSCORE', IDLE, '+inf', NOW, 'LIMIT', 0, most)
+    for _, process in ipairs(idle) do
+        redis.call('ZREM', IDLE, process)
+        redis.call('RPUSH', wanted_key(process), what)
+        redis.call('EXPIRE', wanted_key(process), 5)
+    end
+    return #idle
+end
+
+-- One process for each 16 jobs that came to wait: fewer are not worth another one's trip to Redis.
+local function call_idle_for(jobs) return call_idle(math.ceil(jobs / 16), 'jobs') end
 
 -- Looks up a used Idempotency-Key: returns 'replayed' and the first answer's ids, 'conflict', or nothing.
 -- A key whose jobs (or batch) have all been erased counts as unused: its answer is gone. One that made none is used.

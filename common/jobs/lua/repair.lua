@@ -30,5 +30,6 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', integer(NOW), '
     end
 end
 
+call_idle_for(requeued + woken)
 announce(ended)
 return {requeued, #ended, woken}
