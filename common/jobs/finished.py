@@ -12,6 +12,7 @@ import redis
 from common.jobs import keys
 from common.jobs.record import Job
 from common.jobs.store import JobStore
+from common.redis_client import redis_errors_translated
 
 # A message lost while Redis was away costs a waiter at most this long: it looks for itself then.
 _LOOK_ANYWAY_SECONDS = 1.0
@@ -37,6 +38,18 @@ class FinishedJobs:
         self._waiting: dict[str, list[threading.Event]] = defaultdict(list)
         self._listener: threading.Thread | None = None
         self._subscribed = threading.Event()
+        self._closed = False
+
+    def close(self) -> None:
+        """End the listener, so that its client can be closed: nobody may take the socket away while it reads."""
+        with self._lock:
+            self._closed, listener = True, self._listener
+        if listener is None:
+            return
+        with redis_errors_translated():
+            # Wakes it; one that is not subscribed yet looks at the latest after a second.
+            self._redis.publish(keys.FINISHED_CHANNEL, "")
+        listener.join()
 
     def wait(self, job_id: str, *, timeout_seconds: float, until: Callable[[Job], bool] = has_ended) -> Job:
         """Return the job as soon as it has ended, or as it stands when the time is over.
@@ -79,13 +92,11 @@ class FinishedJobs:
         """Wake waiters until Redis goes away; the next wait starts a new listener."""
         pubsub: Any = self._redis.pubsub
         try:
-            # A client that is closed takes the socket away under its listener.
-            closed = (OSError, ValueError)
-            with contextlib.suppress(redis.RedisError, *closed), pubsub(ignore_subscribe_messages=True) as channel:
+            with contextlib.suppress(redis.RedisError, OSError), pubsub(ignore_subscribe_messages=True) as channel:
                 channel.subscribe(keys.FINISHED_CHANNEL)
                 # get_message with a timeout, not listen(): the socket timeout of the pool would end an idle listener.
                 # The first one returns when Redis has confirmed the subscription.
-                while True:
+                while not self._closed:
                     message = channel.get_message(timeout=_LOOK_ANYWAY_SECONDS)
                     self._subscribed.set()
                     if message is not None:
