@@ -1,7 +1,8 @@
 """The journal of a run: what was sent and what came of it, so that a second run sends nothing twice.
 
-JSON lines, each on the disk before what follows from it happens: first the run, then its batch, then for each portion
-that it is sent and what was answered. A last line without its end is what a crash left, and counts as not written.
+JSON lines, each on the disk before what follows from it happens: first the run, then its batch and the server that has
+made it, then for each portion that it is sent and what was answered. A last line without its end is what a crash left,
+and counts as not written.
 """
 
 import json
@@ -23,7 +24,9 @@ if sys.platform != "win32":
     import fcntl
 
 SUFFIX: Final = ".dentiq-journal"
-_VERSION: Final = 1
+_VERSION: Final = 2
+# The first named the server in its first line, whether that had made a batch or not.
+_READABLE: Final = frozenset({1, _VERSION})
 
 
 class JournalError(DentiqClientError):
@@ -36,13 +39,15 @@ class Recorded:
 
     Attributes:
         run: Names the run; the keys of its requests begin with it.
-        batch_id: The batch, once the server has made it.
+        server: The address of the server that made the batch.
+        batch_id: The batch, once it was made.
         portions: Those sent without an answer, by number.
         fates: What became of the files that were answered.
         next_number: First number that no portion has.
     """
 
     run: str
+    server: str | None = None
     batch_id: str | None = None
     portions: dict[int, Portion] = field(default_factory=dict)
     fates: list[Fate] = field(default_factory=list)
@@ -52,6 +57,7 @@ class Recorded:
         """Take in one line after the first."""
         if "batch" in line:
             self.batch_id = str(line["batch"])
+            self.server = line.get("server", self.server)
         elif "sent" in line:
             number = int(line["sent"])
             self.portions[number] = Portion(number, tuple(line["files"]), float(line["at"]))
@@ -71,12 +77,13 @@ class Journal:
         restart: Whether to forget what it holds.
 
     Raises:
-        JournalError: It is of another server or folder, damaged, or in use.
+        JournalError: It is of a batch of another server, of another folder, damaged, or in use.
     """
 
     def __init__(self, path: Path, *, server: str, folder: Path, restart: bool = False) -> None:
         self.path = path
         self._lock = Lock()
+        self._server = server.rstrip("/")
         try:
             self._file: BinaryIO = path.open("a+b", buffering=0)
         except OSError as error:
@@ -85,7 +92,7 @@ class Journal:
             self._reserve()
             if restart:
                 self._file.truncate(0)
-            self.recorded = self._read(server=server.rstrip("/"), folder=str(folder.resolve()))
+            self.recorded = self._read(folder=str(folder.resolve()))
         except BaseException:
             self._file.close()
             raise
@@ -109,7 +116,7 @@ class Journal:
 
     def batch_made(self, batch_id: str) -> None:
         """Record the batch."""
-        self._write({"batch": batch_id})
+        self._write({"batch": batch_id, "server": self._server})
 
     def sent(self, portion: Portion) -> None:
         """Record that a portion is about to be sent."""
@@ -128,34 +135,38 @@ class Journal:
         except OSError as error:
             raise JournalError(f"Another dentiq is at work with {self.path}.") from error
 
-    def _read(self, *, server: str, folder: str) -> Recorded:
+    def _read(self, *, folder: str) -> Recorded:
         self._file.seek(0)
         content = self._file.read()
         whole = content[: content.rfind(b"\n") + 1]
         self._file.truncate(len(whole))
         if not whole:
             recorded = Recorded(run=uuid.uuid4().hex)
-            self._write({"dentiq_journal": _VERSION, "run": recorded.run, "server": server, "folder": folder})
+            self._write({"dentiq_journal": _VERSION, "run": recorded.run, "folder": folder})
             return recorded
         try:
             first, *others = (json.loads(line) for line in whole.splitlines())
-            self._check(first, server=server, folder=folder)
-            recorded = Recorded(run=str(first["run"]))
+            self._check_version(first)
+            self._check("folder", first["folder"], folder)
+            recorded = Recorded(run=str(first["run"]), server=first.get("server"))
             for line in others:
                 recorded.apply(line)
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"The journal {self.path} is damaged; --restart begins anew.") from error
+        if recorded.batch_id is not None:
+            self._check("server", recorded.server, self._server)
         return recorded
 
-    def _check(self, first: dict[str, Any], *, server: str, folder: str) -> None:
-        if first["dentiq_journal"] != _VERSION:
+    def _check_version(self, first: dict[str, Any]) -> None:
+        if first["dentiq_journal"] not in _READABLE:
             raise JournalError(f"The journal {self.path} is of another version of dentiq; --restart begins anew.")
-        for name, value in (("server", server), ("folder", folder)):
-            if first[name] != value:
-                raise JournalError(
-                    f"The journal {self.path} is of the {name} {first[name]}, not of {value}. "
-                    f"Use that {name}, another --out, or --restart to begin anew."
-                )
+
+    def _check(self, name: str, recorded: object, value: str) -> None:
+        if recorded != value:
+            raise JournalError(
+                f"The journal {self.path} is of the {name} {recorded}, not of {value}. "
+                f"Use that {name}, another --out, or --restart to begin anew."
+            )
 
     def _write(self, line: dict[str, Any]) -> None:
         # Names that are no text become escapes of surrogates, and come back as they were.
