@@ -18,10 +18,13 @@ from client.folder.progress import Bar
 from client.folder.run import FolderRun, Plan
 from client.folder.tally import Tally
 from client.report import DISCLAIMER
+from client.stopping import Terminated, terminable
 
 SOME_FAILED: Final = 1
 COULD_NOT_RUN: Final = 2
+# As shells say that a signal ended a command: 128 and its number.
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 _CLOSED: Final = frozenset({"batch_closed", "batch_not_found"})
 
@@ -29,7 +32,7 @@ _CLOSED: Final = frozenset({"batch_closed", "batch_not_found"})
 def run_batch(
     plan: Plan, *, server: str, as_json: bool, restart: bool, connect: Callable[[str], Dentiq] = Dentiq
 ) -> int:
-    """Do what `dentiq batch` does, and choose the exit status.
+    """Do what `dentiq batch` does, and choose the exit status; an interrupted run is summed up like one that ended.
 
     Args:
         plan: What to do.
@@ -43,8 +46,10 @@ def run_batch(
         click.echo(f"dentiq: {readable(plan.out)} is there already; --restart writes it anew.", err=True)
         return COULD_NOT_RUN
     console = Console(stderr=True)
+    run: FolderRun | None = None
     try:
         with (
+            terminable(),
             connect(server) as dentiq,
             Journal(journal_path, server=server, folder=plan.folder, restart=restart) as journal,
             Bar(console) as bar,
@@ -52,21 +57,23 @@ def run_batch(
             run = FolderRun(dentiq, plan, journal, show=bar.show)
             run.run()
             journal.remove()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if run is not None and run.batch_id:
+            _report(run, plan, console, as_json=as_json)
         click.echo(f"Interrupted. To go on: {_again()}", err=True)
-        return INTERRUPTED
+        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
     except (DentiqClientError, OSError) as error:
-        return _could_not_run(error, journal_path)
+        return _could_not_run(error, begun=run is not None and bool(run.batch_id))
     _report(run, plan, console, as_json=as_json)
     return SOME_FAILED if run.tally.failed else 0
 
 
-def _could_not_run(error: Exception, journal: Path) -> int:
+def _could_not_run(error: Exception, *, begun: bool) -> int:
     closed = isinstance(error, RequestRefusedError) and error.code in _CLOSED
     click.echo(f"dentiq: {readable(str(error))}", err=True)
     if closed:
         click.echo("The batch takes no more images; --restart begins anew.", err=True)
-    elif journal.exists():
+    elif begun:
         click.echo(f"What was sent is not lost. To go on: {_again()}", err=True)
     return COULD_NOT_RUN
 
@@ -88,6 +95,8 @@ def _report(run: FolderRun, plan: Plan, console: Console, *, as_json: bool) -> N
 def _sentences(tally: Tally, out: Path) -> list[str]:
     counts = ", ".join(f"{number} {status}" for status, number in sorted(tally.statuses.items(), reverse=True))
     lines = [f"{tally.done} images: {counts or 'none'}. Written to {readable(out)}"]
+    if tally.files > tally.done:
+        lines.append(f"{tally.files - tally.done} more have no row yet.")
     if tally.skipped:
         names = ", ".join(tally.skipped_names())
         more = " ..." if len(tally.skipped_names()) < len(tally.skipped) else ""

@@ -128,7 +128,7 @@ def _wait_for(dentiq: Dentiq, submission: Submission, *, deadline: float) -> Sub
 )
 @click.option("--name", help="Name of the batch, for people; by default the folder's.")
 @click.option("--webhook-url", help="Address that the server tells when all images have ended.")
-@click.option("--watch", is_flag=True, help="Go on looking for new files until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Go on looking for new files until Ctrl-C or SIGTERM.")
 @click.option("--restart", is_flag=True, help="Forget an unfinished run, replace the table, send everything anew.")
 @_shared_options
 def batch(  # noqa: PLR0913  one argument an option
@@ -146,7 +146,8 @@ def batch(  # noqa: PLR0913  one argument an option
     """Classify all images of FOLDER and write a row for each.
 
     The same command goes on where an interrupted one stopped, and sends no image twice. --json prints a summary for
-    programs. Exit status: 0 all succeeded, 1 some failed or were rejected, 2 it could not run, 130 after Ctrl-C.
+    programs. Exit status: 0 all succeeded, 1 some failed or were rejected, 2 it could not run; 130 after Ctrl-C and 143
+    after SIGTERM, which print the same summary, and how to go on.
     """
     chosen = folder.resolve().name if name is None else name
     plan = Plan(folder, out, chosen, watch=watch, webhook_url=webhook_url)

@@ -10,29 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.batch_command import run_batch
 from client.errors import RequestRefusedError
 from client.folder.journal import Journal
 from client.folder.run import FolderRun, Plan
 from client.folder.tally import Tally
 from tests.fake_batch_server import Crash, FakeBatchServer
+from tests.unit.client.folder.conftest import IMAGE
 
 SERVER = "http://dentiq.test"
-IMAGE = b"\xff\xd8\xff image "
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """150 images, two of them bad, and what is no image."""
-    root = tmp_path / "in"
-    for number in range(150):
-        file = root / f"{number % 3}" / f"{number}.jpg"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(IMAGE + str(number).encode())
-    (root / "0" / "0.jpg").write_bytes(IMAGE + b"broken")
-    (root / "1" / "1.jpg").write_bytes(IMAGE + b"bad")
-    (root / "text.jpg").write_text("this is no image")
-    return root
 
 
 def go(server: FakeBatchServer, folder: Path, out: Path) -> Tally:
@@ -54,17 +39,25 @@ def assert_each_once(server: FakeBatchServer, out: Path, files: int) -> None:
     assert {row["job_id"] for row in rows} - {""} == {job["id"] for job in server.jobs}
 
 
-def test_what_has_its_row_is_not_read_again_and_again(folder: Path, tmp_path: Path) -> None:
+def test_what_has_its_row_is_not_read_again_and_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # By the number of results alone: a busy machine's clock would let the client look more often.
+    monkeypatch.setattr("client.folder.run._ROWS_SECONDS", 1e9)
     server = FakeBatchServer()
     server.finishes = False
+    sent: list[int] = []
 
     def work(_: float) -> None:
+        if sent[-1] < 150:  # what ends before the client knows all jobs is looked at again
+            return
         for job in [job for job in server.jobs if job["status"] == "queued"][:10]:
             server.finish(job)
 
     out = tmp_path / "out.csv"
     with server.client() as dentiq, Journal(Path(f"{out}.journal"), server=SERVER, folder=folder) as journal:
-        FolderRun(dentiq, Plan(folder, out, "test"), journal, show=lambda _: None, pause=work).run()
+        plan = Plan(folder, out, "test")
+        FolderRun(dentiq, plan, journal, show=lambda tally: sent.append(tally.sent), pause=work).run()
     assert_each_once(server, out, 150)
     assert server.jobs_read <= 3 * len(server.jobs)
 
@@ -200,62 +193,6 @@ def test_a_batch_that_is_closed_ends_the_run(folder: Path, tmp_path: Path) -> No
     server.refusals["images"] = (409, "batch_closed")
     with pytest.raises(RequestRefusedError):
         go(server, folder, tmp_path / "out.csv")
-
-
-def call(server: FakeBatchServer, plan: Plan, *, as_json: bool = False, restart: bool = False) -> int:
-    return run_batch(plan, server=SERVER, as_json=as_json, restart=restart, connect=server.client)
-
-
-def test_the_exit_status_tells_and_the_journal_goes(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plan = Plan(folder, tmp_path / "out.csv", "test")
-    assert call(FakeBatchServer(), plan) == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert "1 files are no images and were skipped: text.jpg" in said
-    for bad in ("0/0.jpg", "1/1.jpg"):
-        (folder / bad).unlink()
-    assert call(FakeBatchServer(), plan) == 2
-    assert "--restart" in capsys.readouterr().err
-    assert call(FakeBatchServer(), plan, restart=True, as_json=True) == 0
-    summary = json.loads(capsys.readouterr().out)
-    assert (summary["files"], summary["succeeded"], summary["skipped"]) == (148, 148, 1)
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.csv"]
-
-
-def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    plan = Plan(folder, tmp_path / "out.csv", "test")
-    server = FakeBatchServer()
-    polls = 0
-
-    def interrupt(request: httpx.Request) -> None:
-        nonlocal polls
-        if request.url.path.endswith("/b1"):
-            polls += 1
-            if polls == 1:
-                raise KeyboardInterrupt
-
-    server.on_request = interrupt
-    assert call(server, plan) == 130
-    assert "To go on: dentiq" in capsys.readouterr().err
-    assert call(server, plan) == 1
-    assert_each_once(server, tmp_path / "out.csv", 150)
-
-
-def test_what_could_not_run_says_why_and_that_nothing_is_lost(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server = FakeBatchServer()
-    server.refusals["images"] = (507, "storage_full")
-    assert call(server, Plan(folder, tmp_path / "out.csv", "test")) == 2
-    said = capsys.readouterr().err
-    assert "Refused: storage_full." in said
-    assert "What was sent is not lost." in said
-    server.refusals["images"] = (409, "batch_closed")
-    assert call(server, Plan(folder, tmp_path / "out.csv", "test")) == 2
-    assert "--restart begins anew" in capsys.readouterr().err
 
 
 def test_json_lines_are_the_jobs_with_their_files(folder: Path, tmp_path: Path) -> None:
