@@ -35,9 +35,9 @@ from worker.sweeper import Sweeper, SweepRules
 log = get_logger(__name__)
 
 # One message of Celery is worth this much work, or waiting for some: long enough that its cost of 2 ms vanishes, short
-# enough that a stopping worker, or the sweeper waiting for one, never waits longer. As beat sends one each second, a
-# process waits at the job store nearly always (docs/decisions/0015).
-_DRAIN_SECONDS: Final = 1.0
+# enough that a stopping worker, or the sweeper waiting for one, never waits longer. Longer than the second after which
+# beat sends the next, so that of two processes one always waits at the job store (docs/decisions/0015).
+_DRAIN_SECONDS: Final = 1.5
 
 
 class PoolProcess:

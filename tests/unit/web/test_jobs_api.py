@@ -5,10 +5,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+import redis
 from flask.testing import FlaskClient
 
 from common.jobs.record import Outcome
-from tests.fake_worker import LABELS, VERSION, FakeWorker
+from tests.fake_worker import LABELS, LIMITS, VERSION, FakeWorker
 from tests.unit.web.conftest import Api
 
 MakeImage = Callable[..., bytes]
@@ -30,6 +31,17 @@ def test_a_submitted_image_is_accepted_with_its_address_and_place_in_the_queue(a
 def test_the_second_job_waits_at_place_two(api: Api, make_image: MakeImage) -> None:
     api.accepted(make_image())
     assert api.accepted(make_image(width=70))["position"] == 2
+
+
+def test_a_hint_is_sent_only_where_no_process_waits_at_the_job_store(
+    api: Api, make_image: MakeImage, worker: FakeWorker, redis_url: str
+) -> None:
+    assert worker.store.claim(LIMITS, lease_seconds=60, process="idle", wait_seconds=30) == []
+    with redis.Redis.from_url(redis_url) as broker:
+        api.accepted(make_image())
+        assert broker.llen("interactive") == 0
+        api.accepted(make_image())
+        assert broker.llen("interactive") == 1
 
 
 def test_a_raw_body_is_an_image_too(client: FlaskClient, make_image: MakeImage) -> None:
