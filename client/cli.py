@@ -181,8 +181,10 @@ def status(job_id: str, *, server: str, key: str, as_json: bool) -> int:
 def corrections(out: Path, *, server: str, key: str, as_json: bool) -> int:
     """Fetch the photographs that readers have marked, as a data set for training: a folder a label, and index.csv.
 
-    The same command again adds what is new. An API key needs the scope admin. Exit status: 1 if a photograph cannot be
-    read, 2 if the command could not run.
+    The same command again adds what is new, moves what was marked otherwise since, and takes out what readers have
+    taken back, as long as the server keeps the job. What it has erased stays and is counted; so does what others have
+    put into the folder. An API key needs the scope admin. Exit status: 1 if a photograph cannot be read, 2 if the
+    command could not run.
     """
     console = Console(stderr=True)
     try:

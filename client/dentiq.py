@@ -156,12 +156,16 @@ class Dentiq:
         """Take back what was said of a result; raises as `job` does."""
         self._connection.ask("DELETE", f"{_job_address(job_id)}/correction")
 
-    def corrected_jobs(self) -> Iterator[Job]:
+    def corrected_jobs(self, *, withdrawn: bool = False) -> Iterator[Job]:
         """Go through all corrected jobs of the server, a page in memory at a time; raises as `job` does.
 
         Where API keys are asked for, this one needs the scope `admin`.
+
+        Args:
+            withdrawn: Whether to give as well the jobs whose correction was taken back; they have no `corrected_label`.
         """
-        return self._pages("/api/v1/corrections", limit=_CORRECTED_PAGE)
+        wish = {"withdrawn": "true"} if withdrawn else {}
+        return self._pages("/api/v1/corrections", limit=_CORRECTED_PAGE, **wish)
 
     def models(self) -> list[Model]:
         """List the model versions.
@@ -238,14 +242,14 @@ class Dentiq:
         """Cancel what has not ended and erase the batch, its jobs and their images; raises as `job` does."""
         self._connection.ask("DELETE", _address(batch_id))
 
-    def _page(self, path: str, *, cursor: int, limit: int) -> JobPage:
-        params = {"cursor": cursor, "limit": limit}
+    def _page(self, path: str, *, cursor: int, limit: int, **wish: str) -> JobPage:
+        params = {"cursor": cursor, "limit": limit, **wish}
         return JobPage.from_answer(content(self._connection.ask("GET", path, params=params)))
 
-    def _pages(self, path: str, *, limit: int) -> Iterator[Job]:
+    def _pages(self, path: str, *, limit: int, **wish: str) -> Iterator[Job]:
         cursor: int | None = 0
         while cursor is not None:
-            page = self._page(path, cursor=cursor, limit=limit)
+            page = self._page(path, cursor=cursor, limit=limit, **wish)
             yield from page.jobs
             cursor = page.next_cursor
 

@@ -104,6 +104,10 @@ def show_export(console: Console, export: Export, out: str) -> None:
     """Print what a data set holds now, and what is not in it."""
     counts = ", ".join(f"{number} {label}" for label, number in sorted(export.labels.items()))
     lines = [f"{export.written} photographs fetched, {export.kept} were there. {out} holds: {counts or 'none'}"]
+    if export.withdrawn:
+        lines.append(f"Taken out, for readers took their corrections back: {export.withdrawn}")
+    if export.unreported:
+        lines.append(f"Photographs that the server no longer knows, and that stay: {export.unreported}")
     if export.left_out:
         said = ", ".join(f"{number} {label}" for label, number in sorted(export.left_out.items()))
         lines.append(f"Left out, for they name no label: {said}")

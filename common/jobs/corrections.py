@@ -21,10 +21,10 @@ _NO_RESULT: Final = "This job has no result that could be corrected; ask again o
 
 @dataclass(frozen=True)
 class CorrectedPage:
-    """A part of the corrected jobs, in the order of their first corrections.
+    """A part of the jobs that are or were corrected, in the order of their first corrections.
 
     Attributes:
-        jobs: As they stand; without those that were erased or whose correction was withdrawn meanwhile.
+        jobs: As they stand, without those that were erased meanwhile.
         cursor: Where to go on; None at the end.
     """
 
@@ -88,12 +88,13 @@ class CorrectionRegister:
             if not self._scripts.call("withdraw_correction", job_id):
                 raise JobNotFoundError(_NO_JOB.format(job_id))
 
-    def page(self, *, cursor: int = _BEGINNING, count: int) -> CorrectedPage:
+    def page(self, *, cursor: int = _BEGINNING, count: int, withdrawn: bool = False) -> CorrectedPage:
         """List corrected jobs, as fast at the end as at the beginning.
 
         Args:
             cursor: From the page before; 0 at the beginning.
             count: Most of them.
+            withdrawn: Whether to list as well those whose correction was taken back.
         """
         with redis_errors_translated():
             found: Any = self._redis.zrange(
@@ -101,7 +102,8 @@ class CorrectionRegister:
             )
         jobs = self._store.read_many([job_id for job_id, _ in found])
         following = int(float(found[-1][1])) if len(found) == count else None
-        return CorrectedPage(tuple(job for job in jobs if job is not None and job.correction is not None), following)
+        listed = (job for job in jobs if job is not None and (withdrawn or job.correction is not None))
+        return CorrectedPage(tuple(listed), following)
 
     def _answered(self, job_id: str) -> Job:
         job = self._store.get(job_id)

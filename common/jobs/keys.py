@@ -26,7 +26,7 @@ BATCH: Final = PREFIX + "batch:"
 BATCH_JOBS: Final = PREFIX + "batchjobs:"
 # zset a batch and group of results ("OUTCOME LABEL", or "failed"): its job ids by probability, then as submitted
 BATCH_RANK: Final = PREFIX + "batchrank:"
-# zset: corrected jobs, by the instant of their first correction; no two share one
+# zset: jobs that are corrected, or were until that was taken back, by the instant of the first; no two share one
 CORRECTIONS: Final = PREFIX + "corrections"
 # hash: batches whose jobs are being cancelled or erased, until the last portion is done
 CLOSING: Final = PREFIX + "closing"

@@ -52,10 +52,11 @@ class CorrectionBody(RootModel[ConfirmationBody | LabelBody]):
 
 
 class CorrectedQuery(Parameters):
-    """Which part of the corrected jobs."""
+    """Which part of the corrected jobs, and whether with those whose correction was taken back."""
 
     cursor: int = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
     limit: int = Field(100, ge=1, le=_MOST)
+    withdrawn: bool = Field(False, description="List as well jobs whose correction was taken back: theirs is null")
 
 
 class CorrectedJobsDocument(BaseModel):
@@ -101,6 +102,6 @@ def list_corrected(query: CorrectedQuery) -> Response:
 
     It shows jobs whose addresses nobody was given; where API keys are asked for it needs the scope `admin`.
     """
-    page = services().corrections.page(cursor=query.cursor, count=query.limit)
+    page = services().corrections.page(cursor=query.cursor, count=query.limit, withdrawn=query.withdrawn)
     document = CorrectedJobsDocument(jobs=[job_document(job) for job in page.jobs], next_cursor=page.cursor)
     return Response(document.model_dump_json(), content_type=JSON)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import httpx
 import pytest
 
 from client import Dentiq, RequestRefusedError, ServerUnreachableError
-from client.corrections import Export, export_corrections
+from client.corrected_index import IndexUnreadableError
+from client.corrections import CorrectedFolder, Export, export_corrections
+from client.records import Job
 from client.retries import RequestRetries
 from training.dataset import read_dataset
 
@@ -18,7 +21,7 @@ class CorrectedServer:
     """Corrections in memory, two a page; an image is its job's id."""
 
     def __init__(self) -> None:
-        self.said: dict[str, str] = {}
+        self.said: dict[str, str | None] = {}  # None: taken back
         self.unreadable: set[str] = set()
         self.fetched: list[str] = []
         self.sent: list[tuple[str, str, Any]] = []
@@ -29,7 +32,7 @@ class CorrectedServer:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         parts = request.url.path.removeprefix("/api/v1/").split("/")
         if parts == ["corrections"]:
-            return self._page(int(request.url.params["cursor"]))
+            return self._page(int(request.url.params["cursor"]), withdrawn="withdrawn" in request.url.params)
         if parts[-1] == "correction":
             self.sent.append((request.method, parts[1], json.loads(request.content) if request.content else None))
             return httpx.Response(204)
@@ -41,8 +44,9 @@ class CorrectedServer:
         self.fetched.append(parts[1])
         return httpx.Response(200, content=parts[1].encode())
 
-    def _page(self, cursor: int) -> httpx.Response:
-        some = list(self.said.items())[cursor : cursor + 2]
+    def _page(self, cursor: int, *, withdrawn: bool) -> httpx.Response:
+        listed = [one for one in self.said.items() if withdrawn or one[1] is not None]
+        some = listed[cursor : cursor + 2]
         following = cursor + 2 if len(some) == 2 else None
         return httpx.Response(200, json={"jobs": [_job(*one, self.labels) for one in some], "next_cursor": following})
 
@@ -53,7 +57,7 @@ class CorrectedServer:
         return export_corrections(self.client(), out, show=lambda _: None)
 
 
-def _job(job_id: str, label: str, labels: tuple[str, ...]) -> dict[str, Any]:
+def _job(job_id: str, label: str | None, labels: tuple[str, ...]) -> dict[str, Any]:
     predictions = [{"label": name, "probability": p} for name, p in zip(labels, (0.9, 0.1), strict=True)]
     return {
         "id": job_id,
@@ -61,7 +65,7 @@ def _job(job_id: str, label: str, labels: tuple[str, ...]) -> dict[str, Any]:
         "outcome": "answered",
         "model_version": "m1",
         "predictions": predictions,
-        "correction": {"label": label, "verdict": "wrong", "corrected_at": "2026-01-01T00:00:00Z"},
+        "correction": label and {"label": label, "verdict": "wrong", "corrected_at": "2026-01-01T00:00:00Z"},
     }
 
 
@@ -143,8 +147,84 @@ def test_what_the_server_has_erased_stays_in_the_data_set(server: CorrectedServe
     server.said = {"c": "ulcer"}
     export = server.export(tmp_path)
     assert held(tmp_path) == {"caries": ["b"], "ulcer": ["a", "c"]}
-    assert export.labels == {"caries": 1, "ulcer": 2}
+    assert (export.labels, export.unreported) == ({"caries": 1, "ulcer": 2}, 2)
     assert len(rows(tmp_path)) == 3
+
+
+def test_what_was_taken_back_is_taken_out_and_nothing_else(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries", "c": "caries"}
+    server.export(tmp_path)
+    (tmp_path / "caries" / "mine.jpg").write_text("mine")
+    server.said = {"a": None, "b": None, "d": None}  # and c was erased
+    export = server.export(tmp_path)
+    assert held(tmp_path) == {"caries": ["c", "mine"]}
+    assert (export.withdrawn, export.unreported, export.labels) == (2, 1, {"caries": 1})
+    assert [row["label"] for row in rows(tmp_path)] == ["caries"]
+    server.said["a"] = "caries"
+    assert server.export(tmp_path).written == 1
+    assert held(tmp_path) == {"caries": ["a", "c", "mine"]}
+
+
+def test_a_kill_before_the_index_is_written_loses_no_line(server: CorrectedServer, tmp_path: Path) -> None:
+    server.said = {"a": "ulcer", "b": "caries"}
+    server.export(tmp_path)
+    # As a kill leaves it: one photograph moved, one fetched, and the index as it was before.
+    killed = CorrectedFolder(tmp_path)
+    for job_id, label in (("a", "caries"), ("c", "ulcer")):
+        killed.add(Job.from_answer(_job(job_id, label, server.labels)), fetch=str.encode, export=Export())
+    server.said = {}
+    server.export(tmp_path)
+    assert held(tmp_path) == {"caries": ["a", "b"], "ulcer": ["c"]}
+    listed = {row["file"]: row["label"] for row in rows(tmp_path)}
+    assert listed == {str(path.relative_to(tmp_path)): path.parent.name for path in tmp_path.glob("*/*.jpg")}
+    assert len(read_dataset(tmp_path).samples) == 3
+
+
+MINE = "caries/mine.jpg,caries,zähne"
+SAVED = {
+    "with a byte order mark": (f"\ufefffile,label,notes\r\n{MINE}\r\n", "utf-8"),
+    "with empty cells at the ends of lines": (f"file,label,notes,,\r\n{MINE},,\r\n,,,,\r\n", "utf-8"),
+    "with blanks around names": (f" file , label,notes\n{MINE}\n", "utf-8"),
+}
+
+
+@pytest.mark.parametrize(("text", "encoding"), SAVED.values(), ids=SAVED.keys())
+def test_an_index_as_a_spreadsheet_saves_it_is_added_to(
+    server: CorrectedServer, tmp_path: Path, text: str, encoding: str
+) -> None:
+    index = tmp_path / "index.csv"
+    index.write_bytes(text.encode(encoding))
+    server.said = {"a": "ulcer"}
+    for _ in range(2):
+        server.export(tmp_path)
+        assert index.read_bytes().startswith(b"\xef\xbb\xbf") == text.startswith("\ufeff")
+        with index.open(newline="", encoding="utf-8-sig") as file:
+            listed = list(csv.DictReader(file))
+        assert [row["label"] for row in listed] == ["caries", "ulcer"]
+        assert listed[0]["notes"] == "zähne"
+        assert set(listed[0]) == {"file", "label", "notes", "group", "answer", "model_version"}
+
+
+UNREADABLE = {
+    "in another encoding": (f"file,label,notes\n{MINE}\n".encode("cp1252"), "line 2: byte 0xe4 is not UTF-8"),
+    "with semicolons": (b"file;label\ncaries/mine.jpg;caries\n", "line 1: there is no column `file` in 'file;label'"),
+    "with a cell of no column": (b"file,label\na,caries,why?\n", "line 2: 'why?' stands in no column"),
+    "with a cell of a column without a name": (b"file,,label\na,why?,caries\n", "line 2: 'why?' stands in no column"),
+    "with a name twice": (b"file,label,label\n", "two columns are called `label`"),
+    "with a quote that never ends": (b'file,label\n"a,caries\n', "line 2: unexpected end of data"),
+}
+
+
+@pytest.mark.parametrize(("data", "said"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_an_index_that_cannot_be_understood_is_told_by_line_and_kept(
+    server: CorrectedServer, tmp_path: Path, data: bytes, said: str
+) -> None:
+    (tmp_path / "index.csv").write_bytes(data)
+    server.said = {"a": "ulcer"}
+    with pytest.raises(IndexUnreadableError, match=re.escape(said)):
+        server.export(tmp_path)
+    assert (tmp_path / "index.csv").read_bytes() == data
+    assert server.fetched == []
 
 
 def test_a_data_set_of_another_making_is_added_to_and_not_touched(server: CorrectedServer, tmp_path: Path) -> None:

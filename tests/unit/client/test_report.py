@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
+from client.corrections import Export
 from client.records import Job
-from client.report import DISCLAIMER, Submission, show_job, show_submissions
+from client.report import DISCLAIMER, Submission, show_export, show_job, show_submissions
 
 ANSWER: dict[str, Any] = {
     "id": "j1",
@@ -84,3 +85,11 @@ def test_json_of_a_rejected_file_holds_the_reason() -> None:
         "status": "rejected",
         "error": {"code": "image_empty", "message": "Empty."},
     }
+
+
+def test_an_export_tells_what_it_took_out_and_what_stays_by_itself() -> None:
+    text = shown(lambda console, export: show_export(console, export, "data"), Export(withdrawn=2, unreported=5))
+    assert "took their corrections back: 2" in text
+    assert "no longer knows, and that stay: 5" in text
+    quiet = shown(lambda console, export: show_export(console, export, "data"), Export(written=1))
+    assert len(quiet.splitlines()) == 1

@@ -94,6 +94,22 @@ def test_a_withdrawn_correction_is_gone_and_its_count_stays(store, corrections, 
     assert store.counts()["correction v1 wrong"] == 1
 
 
+def test_a_withdrawn_correction_is_told_to_who_asks_for_it(store, corrections, ended, client) -> None:
+    ids = [ended() for _ in range(3)]
+    for job_id in ids[:2]:
+        corrections.correct(job_id, "ulcer")
+    corrections.withdraw(ids[0])
+    corrections.withdraw(ids[2])  # never corrected: nobody has its photograph
+    told = corrections.page(count=10, withdrawn=True).jobs
+    assert [(job.id, job.corrected_label) for job in told] == [(ids[0], None), (ids[1], "ulcer")]
+    assert [job.id for job in corrections.page(count=10).jobs] == [ids[1]]
+    corrections.correct(ids[0], "caries")
+    assert [job.id for job in corrections.page(count=10).jobs] == ids[:2]
+    corrections.withdraw(ids[0])
+    store.erase(ids[0])
+    assert client.zrange(keys.CORRECTIONS, 0, -1) == [ids[1]]
+
+
 def test_what_is_no_label_or_has_no_result_is_refused(store, corrections, ended, verbs) -> None:
     job_id = ended()
     for label in ("", "Caries", "caries ", "unknown", "x" * 10_000):

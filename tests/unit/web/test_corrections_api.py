@@ -115,6 +115,11 @@ def test_corrected_jobs_are_listed_in_pages_whole(
         cursor = page["next_cursor"]
     assert [entry["id"] for entry in listed] == [made["id"] for made in jobs[:4]]
     assert listed == [client.get(entry["links"]["self"]).get_json() for entry in listed]
+    client.delete(f"{jobs[0]['links']['self']}/correction")
+    told = client.get("/api/v1/corrections?withdrawn=true").get_json()["jobs"]
+    assert [entry["id"] for entry in told] == [made["id"] for made in jobs[:4]]
+    assert [entry["correction"] is None for entry in told] == [True, False, False, False]
+    assert len(client.get("/api/v1/corrections").get_json()["jobs"]) == 3
     for wrong in ("cursor=-1", "cursor=x", "limit=0", "limit=501", "cursor=99999999999999999999"):
         assert client.get(f"/api/v1/corrections?{wrong}").get_json()["code"] == "invalid_request"
 
