@@ -14,6 +14,8 @@ from typing import Final
 
 from prometheus_client.mmap_dict import MmapedDict
 
+from common.metrics_merging import COUNTING, kind_of
+
 # No process has this number; the client takes it for one more process.
 GONE: Final = 0
 
@@ -22,9 +24,6 @@ _JOURNAL: Final = "fold.json"
 # A number of a process is given again. Under another name the file of a dead one cannot be taken for its successor's.
 _DEAD: Final = ".dead"
 _NEXT: Final = ".next"
-
-# A gauge of a process that is gone says nothing any more.
-_COUNTING: Final = frozenset({"counter", "histogram"})
 
 
 def fold(folder: Path, dead: Sequence[Path]) -> None:
@@ -36,16 +35,17 @@ def fold(folder: Path, dead: Sequence[Path]) -> None:
     """
     _finish(folder)
     for path in dead:
-        if _kind(path) in _COUNTING and path.stat().st_size:
+        # A gauge of a process that is gone says nothing any more.
+        if kind_of(path) in COUNTING and path.stat().st_size:
             path.rename(path.with_name(f"{path.stem}_{time.time_ns()}{_DEAD}"))
         else:
             path.unlink(missing_ok=True)
     retired = sorted(folder.glob(f"*{_DEAD}"))
     if not retired:
         return
-    totals = {_kind(path): folder / f"{_kind(path)}_{GONE}.db" for path in retired}
+    totals = {kind_of(path): folder / f"{kind_of(path)}_{GONE}.db" for path in retired}
     for kind, total in totals.items():
-        _write_next(total, [path for path in retired if _kind(path) == kind])
+        _write_next(total, [path for path in retired if kind_of(path) == kind])
     entry = {"totals": [total.name for total in totals.values()], "folded": [path.name for path in retired]}
     scratch = folder / f"{_JOURNAL}{_NEXT}"
     scratch.write_text(json.dumps(entry), encoding="utf-8")
@@ -88,7 +88,3 @@ def _write_next(total: Path, retired: Sequence[Path]) -> None:
                 sums.write_value(key, before + value, 0.0)  # type: ignore[no-untyped-call]
     finally:
         sums.close()  # type: ignore[no-untyped-call]
-
-
-def _kind(path: Path) -> str:
-    return path.name.partition("_")[0]

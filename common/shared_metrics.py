@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from common.metrics_folding import GONE, fold, forget_folds
+from common.metrics_merging import merge
 
 # The client reads this variable once, when it is first imported: set later, each process would count alone. So it
 # belongs into the environment of a process, or before every import, as in gunicorn's configuration.
@@ -38,8 +38,8 @@ class SharedMetrics(Collector):
         with _exclusive(self._folder):
             fold(self._folder, [path for path in self._folder.glob("*.db") if _dead(path)])
             # An empty file is one that a process is about to lay out.
-            files = [str(path) for path in self._folder.glob("*.db") if path.stat().st_size]
-            return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
+            files = [path for path in self._folder.glob("*.db") if path.stat().st_size]
+            return list(merge(files))
 
 
 def forget_earlier_life(folder: Path) -> None:

@@ -19,10 +19,10 @@ from common.errors import (
     StorageUnavailableError,
     StoredImageMissingError,
 )
-from common.jobs.deliveries import DeliveryState, DeliveryStore
+from common.jobs.deliveries import DeliveryState
+from common.jobs.overview import Overview, Overviews
 from common.jobs.record import JobStatus, Outcome, Verdict
 from common.jobs.shadows import label_pairs
-from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.queues import QueueName
 
@@ -43,48 +43,31 @@ class JobStoreMetrics(Collector):
     """Read the job store at each scrape; when Redis is away, only `dentiq_job_store_up 0` remains.
 
     Args:
-        store: The job store.
+        overviews: Looks at the job store as a whole.
         workers: The register of workers.
-        deliveries: The webhooks.
         labels: Gives the labels that can be counted from now on, by model version.
     """
 
     def __init__(
         self,
-        store: JobStore,
+        overviews: Overviews,
         workers: WorkerRegister,
-        deliveries: DeliveryStore,
         labels: Callable[[], Mapping[str, Sequence[str]]],
     ) -> None:
-        self._store = store
+        self._overviews = overviews
         self._workers = workers
-        self._deliveries = deliveries
         self._labels = labels
 
     def collect(self) -> Iterator[Metric]:
         """Read everything, or say that it cannot be read."""
         try:
-            families = [*self._waiting(), *_totals(self._store.counts(), self._labels()), self._live_workers()]
+            seen = self._overviews.read()
+            families = [*_waiting(seen), *_totals(seen.counts, self._labels()), self._live_workers()]
         except JobStoreUnavailableError:
             yield _gauge(table.JOB_STORE_UP, 0)
             return
         yield _gauge(table.JOB_STORE_UP, 1)
         yield from families
-
-    def _waiting(self) -> Iterator[Metric]:
-        depth = GaugeMetricFamily(table.QUEUE_DEPTH.name, table.QUEUE_DEPTH.help, labels=table.QUEUE_DEPTH.labels)
-        oldest = GaugeMetricFamily(
-            table.QUEUE_OLDEST_SECONDS.name, table.QUEUE_OLDEST_SECONDS.help, labels=table.QUEUE_OLDEST_SECONDS.labels
-        )
-        for queue in QueueName:
-            depth.add_metric([queue.value], self._store.depth(queue))
-            oldest.add_metric([queue.value], self._store.oldest_seconds(queue))
-        yield depth
-        yield oldest
-        yield _gauge(table.JOBS_RUNNING, self._store.running())
-        yield _gauge(table.JOBS_DELAYED, self._store.delayed())
-        yield _gauge(table.WEBHOOKS_PENDING, self._deliveries.pending())
-        yield _gauge(table.WEBHOOKS_OVERDUE_SECONDS, self._deliveries.overdue_seconds())
 
     def _live_workers(self) -> Metric:
         family = GaugeMetricFamily(table.WORKERS.name, table.WORKERS.help, labels=table.WORKERS.labels)
@@ -95,6 +78,15 @@ class JobStoreMetrics(Collector):
         for kind, number in kinds.items():
             family.add_metric(kind, number)
         return family
+
+
+def _waiting(seen: Overview) -> Iterator[Metric]:
+    yield _by_queue(table.QUEUE_DEPTH, seen.depth)
+    yield _by_queue(table.QUEUE_OLDEST_SECONDS, seen.oldest_seconds)
+    yield _gauge(table.JOBS_RUNNING, seen.running)
+    yield _gauge(table.JOBS_DELAYED, seen.delayed)
+    yield _gauge(table.WEBHOOKS_PENDING, seen.webhooks_pending)
+    yield _gauge(table.WEBHOOKS_OVERDUE_SECONDS, seen.webhooks_overdue_seconds)
 
 
 def _totals(counts: Mapping[str, int], labels: Mapping[str, Sequence[str]]) -> Iterator[Metric]:
@@ -138,6 +130,13 @@ def _counter(metric: table.Metric, values: Mapping[tuple[str, ...], int]) -> Met
     family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, value in values.items():
         family.add_metric(labels, value)
+    return family
+
+
+def _by_queue(metric: table.Metric, values: Mapping[QueueName, float]) -> Metric:
+    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for queue, value in values.items():
+        family.add_metric([queue.value], value)
     return family
 
 

@@ -7,9 +7,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, generate_latest
 
 from common import metrics as table
-from common.jobs.deliveries import DeliveryStore
-from common.jobs.store import JobStore
+from common.jobs.overview import Overviews
 from common.jobs.workers import WorkerRegister
+from common.metrics_text import text_of
 from common.model_store import ModelStore
 from common.process_metrics import ProcessMetrics
 from common.shared_metrics import FOLDER_VARIABLE, SharedMetrics
@@ -34,10 +34,10 @@ _REFUSALS: Final = ("key_invalid", "key_missing", "scope_missing")
 class WebMetrics:
     """Count requests and show everything to Prometheus."""
 
-    def __init__(self, store: JobStore, workers: WorkerRegister, deliveries: DeliveryStore, models: ModelStore) -> None:
+    def __init__(self, overviews: Overviews, workers: WorkerRegister, models: ModelStore) -> None:
         self._own = CollectorRegistry()
         self._models = ModelMetrics(models)
-        self._job_store = JobStoreMetrics(store, workers, deliveries, self._models.current_labels)
+        self._job_store = JobStoreMetrics(overviews, workers, self._models.current_labels)
         self._requests = table.counter(table.HTTP_REQUESTS, self._own)
         self._seconds = table.histogram(table.HTTP_REQUEST_SECONDS, self._own)
         self._failures = table.counter(table.HTTP_FAILURES, self._own)
@@ -86,8 +86,8 @@ class WebMetrics:
         registry.register(self._models)
         if folder is None:
             registry.register(ProcessMetrics(_PART, parent=os.getpid()))
-            return generate_latest(self._own) + generate_latest(registry)
+            return generate_latest(self._own) + text_of(registry)
         registry.register(SharedMetrics(Path(folder)))
         # The parent of every process of gunicorn is its arbiter.
         registry.register(ProcessMetrics(_PART, parent=os.getppid()))
-        return generate_latest(registry)
+        return text_of(registry)

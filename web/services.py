@@ -11,6 +11,7 @@ from common.jobs.corrections import CorrectionRegister
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.finished import FinishedJobs
+from common.jobs.overview import Overviews
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.key_uses import KeyUses
@@ -42,6 +43,7 @@ class Services:
 
     settings: Settings
     store: JobStore
+    overviews: Overviews
     storage: Storage
     workers: WorkerRegister
     models: ModelStore
@@ -71,8 +73,8 @@ def build_services(settings: Settings) -> Services:
     storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
     workers = WorkerRegister(client)
     models = open_model_store(settings.model_store_location, settings.s3, copies=settings.data_dir / "models")
-    deliveries = DeliveryStore(client)
-    metrics = WebMetrics(store, workers, deliveries, models)
+    overviews = Overviews(client)
+    metrics = WebMetrics(overviews, workers, models)
     publisher = Publisher(settings.effective_redis_url, pool_size=settings.web_threads, unsent=metrics.hints_unsent)
     long_polls = LongPolls(
         store,
@@ -93,13 +95,14 @@ def build_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         store=store,
+        overviews=overviews,
         storage=storage,
         workers=workers,
         models=models,
         texts=PathologyTexts(models),
         batches=BatchStore(client),
         batch_ranks=BatchRanks(client),
-        deliveries=deliveries,
+        deliveries=DeliveryStore(client),
         corrections=CorrectionRegister(client, store),
         batch_submissions=BatchSubmissions(settings, store, storage, publisher, inspector),
         submissions=Submissions(settings, store, storage, publisher, inspector),

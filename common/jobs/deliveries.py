@@ -153,15 +153,6 @@ class DeliveryStore:
         with redis_errors_translated():
             return int(self._redis.zcard(keys.WEBHOOKS))
 
-    def overdue_seconds(self) -> float:
-        """Tell for how long the webhook that is due longest has been due; 0 when none is."""
-        with redis_errors_translated():
-            first: Any = self._redis.zrange(keys.WEBHOOKS, 0, 0, withscores=True)
-            if not first:
-                return 0.0
-            seconds, microseconds = self._redis.time()
-        return max(0.0, float(seconds + (microseconds - first[0][1]) / codec.MICROSECONDS))
-
     def of_job(self, job_id: str) -> list[Delivery]:
         """List the webhooks of a single job: one once it has ended, none where none was asked for."""
         return self._read([job_id])

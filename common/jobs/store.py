@@ -120,21 +120,10 @@ class JobStore:
         with redis_errors_translated():
             return int(self._redis.zcard(keys.QUEUE + queue.value))
 
-    def oldest_seconds(self, queue: QueueName) -> float:
-        """Tell how long the oldest waiting job of a queue has waited; 0 when none waits."""
-        with redis_errors_translated():
-            oldest: Any = self._redis.zrange(keys.QUEUE + queue.value, 0, 0, withscores=True)
-            return max(0.0, _seconds(self._redis.time()) - oldest[0][1] / codec.MICROSECONDS) if oldest else 0.0
-
     def running(self) -> int:
         """Count the jobs that workers hold."""
         with redis_errors_translated():
             return int(self._redis.zcard(keys.RUNNING))
-
-    def delayed(self) -> int:
-        """Count the jobs that wait for their next attempt."""
-        with redis_errors_translated():
-            return int(self._redis.zcard(keys.DELAYED))
 
     def counts(self) -> Mapping[str, int]:
         """Read the totals since the store was made: `submitted`, terminal statuses, `label <version> <label>`, ..."""
@@ -275,8 +264,3 @@ class JobStore:
 
 def _microseconds(seconds: float) -> int:
     return round(seconds * codec.MICROSECONDS)
-
-
-def _seconds(redis_time: Any) -> float:
-    seconds, microseconds = redis_time
-    return float(seconds) + float(microseconds) / codec.MICROSECONDS

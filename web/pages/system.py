@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import Blueprint, render_template
 from flask_babel import format_decimal
 
+from common.jobs.overview import Overview
 from common.queues import QueueName
 from common.settings import Settings
 from web.i18n import gettext
@@ -50,22 +51,23 @@ def state() -> str:
 
 
 def _state(found: Services) -> dict[str, Any]:
+    seen = found.overviews.read()
     return {
         "missing": found.readiness.missing(),
-        "queues": _queues(found),
-        "running": format_decimal(found.store.running()),
+        "queues": _queues(seen),
+        "running": format_decimal(seen.running),
         "workers": _workers(found),
         "pause": _PAUSE_SECONDS,
     }
 
 
-def _queues(found: Services) -> list[QueueRow]:
+def _queues(seen: Overview) -> list[QueueRow]:
     names = {QueueName.INTERACTIVE: gettext("Single photos"), QueueName.BULK: gettext("Batches")}
     return [
         QueueRow(
             name=names[queue],
-            depth=format_decimal(found.store.depth(queue)),
-            oldest=gettext("%(seconds)s s", seconds=format_decimal(round(found.store.oldest_seconds(queue), 1))),
+            depth=format_decimal(seen.depth[queue]),
+            oldest=gettext("%(seconds)s s", seconds=format_decimal(round(seen.oldest_seconds[queue], 1))),
         )
         for queue in QueueName
     ]
