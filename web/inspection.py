@@ -22,6 +22,8 @@ class Inspector:
             ImageRejectedError: The bytes are no image that dentiq accepts.
         """
         try:
+            if upload.fault is not None:
+                raise upload.fault
             info = inspect_image(upload.data, self.limits)
         except ImageRejectedError:
             self.metrics.count_upload(size=len(upload.data), accepted=False)

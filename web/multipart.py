@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from common.errors import ImageMissingError, ImageTooLargeError, InvalidRequestError, TooManyPartsError
+from common.errors import (
+    ImageMissingError,
+    ImageRejectedError,
+    ImageTooLargeError,
+    InvalidRequestError,
+    TooManyPartsError,
+)
 
 FIELD = "image"
 
@@ -24,10 +30,17 @@ _HOW = (
 
 @dataclass(frozen=True)
 class Upload:
-    """One image as it was sent, unchecked."""
+    """One image as it was sent, unchecked.
+
+    Attributes:
+        data: Its bytes.
+        filename: As the sender called it.
+        fault: Why there are no bytes, where they could not be got out of what was sent.
+    """
 
     data: bytes
     filename: str | None
+    fault: ImageRejectedError | None = None
 
 
 def read_upload(request: Request, *, max_bytes: int, max_parts: int) -> Upload:

@@ -21,11 +21,18 @@ _SENTENCES: Final = {
     "image_too_complex": lazy_gettext(
         "This picture is built too elaborately to be read. Export it again as a plain JPEG, then send the copy."
     ),
+    "entry_rejected": lazy_gettext("This file cannot be taken out of its zip archive. Make a new archive."),
+    "entry_encrypted": lazy_gettext("This file is encrypted. Make a new zip archive without a password."),
+    "entry_method_unsupported": lazy_gettext(
+        "This file is packed in a way that cannot be read. Make a new zip archive with usual settings."
+    ),
+    "entry_damaged": lazy_gettext("This file is damaged in its zip archive. Make a new archive, then send it."),
     "too_many_parts": lazy_gettext("Too many fields were sent at once. Send one photo."),
     "invalid_request": lazy_gettext("This request cannot be understood. Send one photo from the start page."),
     "idempotency_conflict": lazy_gettext("This photo was sent under a key that belongs to another one."),
     "job_not_found": lazy_gettext("There is no such result: it never existed, was erased, or has expired."),
     "archive_rejected": lazy_gettext("This zip archive cannot be taken. Make a new one that holds only photos."),
+    "archive_empty": lazy_gettext("This zip archive holds no photos. Put some into it, then send it again."),
     "archive_too_large": lazy_gettext("This zip archive is too large. Split it, then send the parts."),
     "archive_corrupt": lazy_gettext("This file is no zip archive, or it is damaged. Make it again, then send it."),
     "batch_not_found": lazy_gettext("There is no such batch: it never existed, was erased, or has expired."),

@@ -11,10 +11,15 @@
     |   |   |-- ImageTooManyPixelsError    more pixels than a worker may decode
     |   |   |-- ImageTooComplexError       it would keep a decoder busy for too long
     |   |   |-- ImageTruncatedError        the file ends before its picture does
-    |   |   `-- ImageCorruptError          the decoder gave up
+    |   |   |-- ImageCorruptError          the decoder gave up
+    |   |   `-- ArchiveEntryError          it cannot be got out of its archive
+    |   |       |-- EntryEncryptedError        it needs a password
+    |   |       |-- EntryMethodError           it is packed by a method that is not taken
+    |   |       `-- EntryDamagedError          it does not unpack
     |   |-- TooManyPartsError          a form with more parts than allowed
     |   |-- ArchiveError               a zip archive that cannot be taken
     |   |   |-- ArchiveTooLargeError       more bytes or entries than allowed
+    |   |   |-- ArchiveEmptyError          no file in it
     |   |   `-- ArchiveCorruptError        not a zip archive, or a damaged one
     |   |-- IdempotencyConflictError   a used Idempotency-Key with another body
     |   |-- JobNotFoundError             no job under this id (never made, erased, or past retention)
@@ -67,6 +72,10 @@ from common.errors.base import (
     UnavailableError,
 )
 from common.errors.images import (
+    ArchiveEntryError,
+    EntryDamagedError,
+    EntryEncryptedError,
+    EntryMethodError,
     ImageCorruptError,
     ImageEmptyError,
     ImageFormatError,
@@ -92,6 +101,7 @@ from common.errors.outages import (
 )
 from common.errors.requests import (
     ArchiveCorruptError,
+    ArchiveEmptyError,
     ArchiveError,
     ArchiveTooLargeError,
     BatchClosedError,
@@ -123,6 +133,8 @@ from common.errors.webhooks import (
 __all__ = [
     "AccessError",
     "ArchiveCorruptError",
+    "ArchiveEmptyError",
+    "ArchiveEntryError",
     "ArchiveError",
     "ArchiveTooLargeError",
     "BatchClosedError",
@@ -130,6 +142,9 @@ __all__ = [
     "ConfigurationError",
     "CorrectionInvalidError",
     "DentiqError",
+    "EntryDamagedError",
+    "EntryEncryptedError",
+    "EntryMethodError",
     "ExplanationUnavailableError",
     "IdempotencyConflictError",
     "ImageCorruptError",

@@ -76,3 +76,31 @@ class ImageCorruptError(ImageRejectedError):
 
     code = "image_corrupt"
     title = "Corrupt image"
+
+
+class ArchiveEntryError(ImageRejectedError):
+    """The image cannot be got out of its archive."""
+
+    code = "entry_rejected"
+    title = "Archive entry rejected"
+
+
+class EntryEncryptedError(ArchiveEntryError):
+    """The entry needs a password."""
+
+    code = "entry_encrypted"
+    title = "Encrypted archive entry"
+
+
+class EntryMethodError(ArchiveEntryError):
+    """The entry is packed by a method that cannot be unpacked within bounds."""
+
+    code = "entry_method_unsupported"
+    title = "Unsupported compression method"
+
+
+class EntryDamagedError(ArchiveEntryError):
+    """The entry does not unpack to what its archive says."""
+
+    code = "entry_damaged"
+    title = "Damaged archive entry"

@@ -34,6 +34,13 @@ class ArchiveCorruptError(ArchiveError):
     title = "Archive corrupt"
 
 
+class ArchiveEmptyError(ArchiveError):
+    """The archive has no file in it."""
+
+    code = "archive_empty"
+    title = "Archive empty"
+
+
 class IdempotencyConflictError(InvalidRequestError):
     """The Idempotency-Key was used before with another body."""
 

@@ -35,7 +35,8 @@ _PORTION: Final = 500
 _FILE: Final = {"type": "string", "format": "binary"}
 _IMAGES_BODY: Final = {
     "required": True,
-    "description": "Up to 64 images, one zip archive of images, or both. Folders in the archive stay in the names.",
+    "description": "Up to 64 images, one zip archive of images (Deflate or stored, no password), or both. Folders in "
+    "the archive stay in the names.",
     "content": {
         "multipart/form-data": {
             "schema": {
