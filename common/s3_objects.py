@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -30,8 +31,9 @@ _FIRST_PAUSE_SECONDS: Final = 0.1
 # Statuses below 500 that pass by themselves: request time-out, throttled.
 _PASSING: Final = frozenset({408, 429})
 
-# Asked for to see whether anybody answers; that there is no such object is an answer.
+# Asked for to see whether anybody answers; that there is no such object is an answer, and of somebody who lets us in.
 _PROBE: Final = "is-anybody-there"
+_LET_IN: Final = frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND})
 
 
 class S3Objects:
@@ -76,9 +78,19 @@ class S3Objects:
                     future.exception()
 
     def get(self, key: str) -> bytes:
-        """Read an object; `FileNotFoundError` where there is none."""
+        """Read an object; `FileNotFoundError` where there is none.
+
+        Raises:
+            StorageUnreachableError: Nobody answers, or nobody is let in.
+            StorageUnavailableError: This object alone is refused.
+        """
         fs, path = self._fs, self._path(key)
-        return bytes(self._tried(lambda limit: fs.cat_file(path, timeout=limit)))
+        try:
+            return bytes(self._tried(lambda limit: fs.cat_file(path, timeout=limit)))
+        except StorageUnreachableError as error:
+            if not _is_refusal(error.__cause__) or self._probe() not in _LET_IN:
+                raise
+            raise StorageUnavailableError("The storage does not give this image out.") from error.__cause__
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Remove objects, up to 1,000 in a request."""
@@ -97,15 +109,19 @@ class S3Objects:
 
     def answers(self) -> bool:
         """Whether anybody answers there, even by a refusal: a probe must not ask for more rights than the work does."""
+        return self._probe() in range(1, 500)
+
+    def _probe(self) -> int:
+        """Ask for an object that there is not; give the status of the answer, 0 where nobody answers."""
         fs = self._fs
         try:
             with _errors_translated():
                 fs.call_s3("head_object", Bucket=self._bucket, Key=self._prefix + _PROBE, timeout=self._limit)
         except FileNotFoundError:
-            return True
+            return HTTPStatus.NOT_FOUND
         except StorageUnreachableError as error:
-            return _status_of(error.__cause__) in range(1, 500)
-        return True
+            return _status_of(error.__cause__)
+        return HTTPStatus.OK
 
     def _put(self, key: str, data: bytes) -> None:
         fs, path = self._fs, self._path(key)
@@ -219,6 +235,12 @@ def _code_of(error: BaseException | None) -> str:
 
 def _status_of(error: BaseException | None) -> int:
     return int(_response_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Whether S3 refuses what is there: it is forbidden, or archived. Of what is not there `FileNotFoundError` tells."""
+    status = _status_of(error)
+    return status in range(400, 500) and status != HTTPStatus.NOT_FOUND and not _passes(error)
 
 
 def _passes(error: BaseException | None) -> bool:

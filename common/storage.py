@@ -122,7 +122,8 @@ class Storage:
         """Read objects one after the other, each as its bytes or as the error that reading it met.
 
         A storage at a distance is read a few objects ahead, so that a chunk waits once and not 32 times; no more of
-        them than that are in memory. Once nobody answers there, the rest is not asked for.
+        them than that are in memory. Once nobody answers there, the rest is not asked for; where somebody answers by
+        a refusal, it is: the next object may be given out.
         """
         if self._objects.reads_ahead == 1 or len(keys) == 1:
             yield from map(self._read, keys)
@@ -138,7 +139,8 @@ class Storage:
                     ahead.append(self._readers.submit(self._read, key))
                 found = ahead.popleft().result() if ahead else away
                 assert found is not None  # noqa: S101  nothing is ahead only once somebody was away
-                away = found if isinstance(found, StorageUnreachableError) else away
+                if away is None and isinstance(found, StorageUnreachableError) and self.is_away():
+                    away = found
                 yield found
         finally:
             for future in ahead:

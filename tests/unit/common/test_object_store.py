@@ -82,6 +82,26 @@ def test_a_chunk_is_read_several_at_a_time_in_order_each_with_its_own_fault(
     assert [data for data in found if isinstance(data, bytes)] == [i.encode() for i in ids if i != "job07"]
 
 
+def test_an_object_that_the_store_refuses_is_one_fault_and_its_neighbours_are_read(
+    storage: Storage, bucket: Bucket
+) -> None:
+    ids = [f"job{number:02}" for number in range(24)]
+    storage.put_new({image_key(job_id): job_id.encode() for job_id in ids})
+    bucket.forbid(f"kept/{image_key('job07')}")
+    found = list(storage.get_each([image_key(job_id) for job_id in ids]))
+    # Not the error that costs no attempt: such a job would be tried for a day.
+    assert type(found[7]) is StorageUnavailableError
+    assert [data for data in found if isinstance(data, bytes)] == [i.encode() for i in ids if i != "job07"]
+    assert not storage.is_away()
+
+
+def test_a_store_that_lets_nobody_in_counts_as_out_of_reach_for_each_image(storage: Storage, bucket: Bucket) -> None:
+    keys = [image_key(f"job{number:02}") for number in range(12)]
+    storage.put_new(dict.fromkeys(keys, b"x"))
+    bucket.forbid("*")
+    assert {type(error) for error in storage.get_each(keys)} == {StorageUnreachableError}
+
+
 def test_no_more_objects_are_in_memory_than_are_read_ahead(storage: Storage, bucket: Bucket) -> None:
     keys = [image_key(f"job{number:02}") for number in range(32)]
     storage.put_new(dict.fromkeys(keys, b"x"))
