@@ -77,7 +77,7 @@ class RemoteModelStore(ModelStore):
 
     def versions(self) -> list[str]:
         """List the names of all versions, in order of name: a version that is being sent has no manifest yet."""
-        return [name for name in self.folders() if self._has_manifest(name)]
+        return [name for name in self.folders() if self._shows(name)]
 
     def named_current(self) -> str:
         """Name the version that is to serve; empty where none is named.
@@ -144,10 +144,11 @@ class RemoteModelStore(ModelStore):
 
         Raises:
             ModelInvalidError: It does not pass its check, or there is a version of this name already.
+            ModelStoreUnreachableError: Nobody answers; nothing is written over what could not be looked for.
         """
         version = folder.name
         manifest = ModelStore(folder.parent).verify(version)
-        if self._has_manifest(version):
+        if self._holds(version):
             raise ModelInvalidError(
                 f"The model store holds {version!r} already: results name the version that made them."
             )
@@ -161,12 +162,20 @@ class RemoteModelStore(ModelStore):
         """Raise `ModelNotFoundError` where there is no such version; nothing but its manifest is fetched."""
         self._seen(version)
 
-    def _has_manifest(self, version: str) -> bool:
+    def _holds(self, version: str) -> bool:
+        """Whether there is such a version; raises `ModelStoreUnreachableError` where that cannot be seen."""
         try:
             self._seen(version)
-        except (ModelNotFoundError, ModelStoreUnreachableError):
+        except ModelNotFoundError:
             return False
         return True
+
+    def _shows(self, version: str) -> bool:
+        """Whether such a version can be seen."""
+        try:
+            return self._holds(version)
+        except ModelStoreUnreachableError:
+            return False
 
     def _seen(self, version: str) -> Path:
         """Give a folder with the manifest of a version, fetched where it is not there."""

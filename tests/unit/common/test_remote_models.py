@@ -105,6 +105,17 @@ def test_a_version_is_sent_once_and_only_if_it_is_sound(
     assert make_store("other").versions() == ["a"]
 
 
+def test_a_version_that_cannot_be_looked_for_is_not_written_over(
+    make_store: Callable[..., RemoteModelStore], source: ModelStore, bucket: Bucket
+) -> None:
+    make_store("operator").publish(source.folder("a"))
+    bucket.forbid("kept/a/*", action="GetObject")
+    before = bucket.requests()
+    with pytest.raises(ModelStoreUnreachableError):
+        make_store("other").publish(source.folder("a"))
+    assert [request for request in bucket.requests()[len(before) :] if request.startswith("PUT")] == []
+
+
 def test_a_version_that_is_damaged_in_the_store_is_refused_and_leaves_no_copy(
     make_store: Callable[..., RemoteModelStore], source: ModelStore, bucket: Bucket, tmp_path: Path
 ) -> None:
