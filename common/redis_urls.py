@@ -5,6 +5,12 @@
     sentinel://[user:password@]host1:26379,host2:26379/0?master=NAME
     sentinels://...                                             Redis and sentinels over TLS
 
+What stands behind the ? is one of these, and nothing else:
+
+    master, sentinel_password                                   of sentinels
+    ssl_ca_certs, ssl_certfile, ssl_keyfile                     files, with TLS
+    ssl_cert_reqs=required|none, ssl_check_hostname=true|false  whether the other side is checked, with TLS
+
 Passwords and certificates that have settings of their own are added to the URL by `complete`, so that one string says
 all and nobody passes seven values around. Such a string is a secret.
 """
@@ -12,8 +18,9 @@ all and nobody passes seven values around. Such a string is a secret.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 _SCHEMES: Final = ("redis", "rediss", "sentinel", "sentinels")
 _WITH_TLS: Final = frozenset({"rediss", "sentinels"})
@@ -23,6 +30,27 @@ _HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:@/,]+)
 # A sentinel answers at once or is away, and the next one is asked.
 _SENTINEL_SECONDS: Final = 1.0
 _SENTINEL_PASSWORD: Final = "sentinel_password"  # noqa: S105  the name of a parameter
+_OF_SENTINELS: Final = ("master", _SENTINEL_PASSWORD)
+_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+# What redis-py takes for what a URL may say. Any text would count as true there.
+_CHOICES: Final[Mapping[str, Mapping[str, str | bool]]] = {
+    "ssl_cert_reqs": {"required": "required", "none": "none"},
+    "ssl_check_hostname": {"true": True, "false": False},
+}
+
+
+class TlsFiles(NamedTuple):
+    """Files for connections with TLS, in the order of `_FILES`.
+
+    Attributes:
+        ca: Who signs the certificates of Redis and sentinels.
+        certificate: What is shown to them.
+        key: The key of that.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +70,7 @@ class RedisAddress:
     password: str | None = field(default=None, repr=False)
     master: str = ""
     sentinel_password: str | None = field(default=None, repr=False)
-    tls: Mapping[str, str] | None = None
+    tls: Mapping[str, str | bool] | None = None
 
 
 def read_redis_url(url: str) -> RedisAddress:
@@ -56,26 +84,48 @@ def read_redis_url(url: str) -> RedisAddress:
         raise ValueError(f"it must begin with {'://, '.join(_SCHEMES[:-1])}:// or {_SCHEMES[-1]}://")
     if not re.fullmatch(r"/?|/[0-9]+", parts.path):
         raise ValueError("its path must be the number of a database, as in redis://host:6379/0")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
     credentials, _, hosts = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     has_sentinels = parts.scheme in _WITH_SENTINELS
-    if has_sentinels != bool(query.get("master")):
+    if has_sentinels != bool(options.get("master")):
         raise ValueError(
             "sentinels are named with the Redis that they watch, and nothing else is: "
             "sentinel://host1:26379,host2:26379/0?master=NAME"
         )
+    _require_known(options, parts)
     return RedisAddress(
         hosts=_read_hosts(hosts, has_sentinels=has_sentinels, port=_PORTS[parts.scheme]),
         database=int(parts.path.strip("/") or 0),
         username=unquote(username) or None,
         password=unquote(password) or None,
-        master=query.get("master", ""),
-        sentinel_password=query.get(_SENTINEL_PASSWORD) or None,
-        tls={name: value for name, value in query.items() if name.startswith("ssl_")}
-        if parts.scheme in _WITH_TLS
-        else None,
+        master=options.get("master", ""),
+        sentinel_password=options.get(_SENTINEL_PASSWORD) or None,
+        tls=_read_tls(options) if parts.scheme in _WITH_TLS else None,
     )
+
+
+def _require_known(options: Mapping[str, str], parts: SplitResult) -> None:
+    known: tuple[str, ...] = _OF_SENTINELS if parts.scheme in _WITH_SENTINELS else ()
+    known += (*_FILES, *_CHOICES) if parts.scheme in _WITH_TLS else ()
+    unknown = [name for name in options if name not in known]
+    if unknown or parts.fragment:
+        # Of a password whose ? or # is not quoted the rest stands there: it is not repeated.
+        named = "something" if "@" in parts.query + parts.fragment else " and ".join(unknown) or "a #"
+        raise ValueError(
+            f"behind its path stands {named}, and {parts.scheme}:// takes {', '.join(known) or 'nothing'} there "
+            "(in a password ? reads %3F, and # reads %23)"
+        )
+
+
+def _read_tls(options: Mapping[str, str]) -> dict[str, str | bool]:
+    tls: dict[str, str | bool] = {name: options[name] for name in _FILES if name in options}
+    for name, meanings in _CHOICES.items():
+        if name in options:
+            if options[name] not in meanings:
+                raise ValueError(f"its {name} must be {' or '.join(meanings)}, not {options[name]!r}")
+            tls[name] = meanings[options[name]]
+    return tls
 
 
 def _read_hosts(text: str, *, has_sentinels: bool, port: int) -> tuple[tuple[str, int], ...]:
@@ -88,13 +138,13 @@ def _read_hosts(text: str, *, has_sentinels: bool, port: int) -> tuple[tuple[str
     return tuple(hosts)
 
 
-def complete(url: str, *, password: str = "", sentinel_password: str = "", tls: Mapping[str, str]) -> str:
+def complete(url: str, *, password: str = "", sentinel_password: str = "", tls: TlsFiles) -> str:
     """Add to a URL what it does not say itself.
 
     Args:
         password: Of Redis.
         sentinel_password: Of the sentinels.
-        tls: Files by redis-py's names (`ssl_ca_certs`, ...), for a URL with TLS.
+        tls: Files for a URL with TLS.
     """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -105,8 +155,22 @@ def complete(url: str, *, password: str = "", sentinel_password: str = "", tls: 
     if sentinel_password and parts.scheme in _WITH_SENTINELS:
         query.setdefault(_SENTINEL_PASSWORD, sentinel_password)
     if parts.scheme in _WITH_TLS:
-        query = dict(tls) | query
+        files = zip(_FILES, tls, strict=True)
+        query = {name: str(file) for name, file in files if file is not None} | query
     return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def require_tls(*urls: str) -> None:
+    """Refuse a certificate that no connection would ask for.
+
+    Args:
+        urls: Of every Redis; empty for one that has none.
+
+    Raises:
+        ValueError: None of them has TLS.
+    """
+    if any(urls) and not any(urlsplit(url).scheme in _WITH_TLS for url in urls):
+        raise ValueError("it is of use with rediss:// or sentinels:// alone, and no URL of a Redis begins so")
 
 
 def next_database(url: str) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from common.errors import ConfigurationError
 from common.images import ImageLimits
 from common.networks import is_loopback, parse_networks
-from common.redis_urls import complete, next_database, read_redis_url
+from common.redis_urls import TlsFiles, complete, next_database, read_redis_url, require_tls
 from common.s3_access import S3Access
 from common.webhooks import require_webhook_secret
 
@@ -59,7 +59,6 @@ class Settings(BaseModel):
     max_image_pixels: int = Field(50_000_000, ge=1024, description="Most pixels of one image, before any scaling")
     min_image_edge: int = Field(32, ge=1, description="Fewest pixels along the shorter edge")
     max_form_parts: int = Field(100, ge=1, le=1000, description="Most parts of one multipart form")
-
     max_batch_images: int = Field(64, ge=1, le=500, description="Most images of one request to a batch")
     max_archive_bytes: int = Field(1024**3, ge=1024, description="Most bytes of one zip archive")
     max_archive_images: int = Field(10_000, ge=1, le=60_000, description="Most entries of one zip archive")
@@ -153,6 +152,12 @@ class Settings(BaseModel):
             read_redis_url(value.get_secret_value())
         return value
 
+    @field_validator("redis_ca_file", "redis_cert_file", "redis_key_file")
+    @classmethod
+    def _only_beside_tls(cls, value: Path, info: ValidationInfo) -> Path:
+        require_tls(*map(_text_of, (info.data.get("redis_url"), info.data.get("job_store_url"))))
+        return value
+
     @field_validator("webhook_secret")
     @classmethod
     def _only_webhook_secrets(cls, value: SecretStr | None) -> SecretStr | None:
@@ -185,16 +190,11 @@ class Settings(BaseModel):
         return self._completed(self.redis_url)
 
     def _completed(self, url: SecretStr) -> str:
-        files = {
-            "ssl_ca_certs": self.redis_ca_file,
-            "ssl_certfile": self.redis_cert_file,
-            "ssl_keyfile": self.redis_key_file,
-        }
         return complete(
             url.get_secret_value(),
             password=_text_of(self.redis_password),
             sentinel_password=_text_of(self.sentinel_password),
-            tls={name: str(path) for name, path in files.items() if path is not None},
+            tls=TlsFiles(self.redis_ca_file, self.redis_cert_file, self.redis_key_file),
         )
 
     @property
