@@ -23,7 +23,7 @@ from common.settings import Settings
 from worker.hints import Hints
 from worker.metrics import MetricsEndpoint
 from worker.process import PoolProcess
-from worker.startup import refuse_unsafe_start
+from worker.startup import refuse_unsafe_beat, refuse_unsafe_start
 from worker.webhooks.beat import start_webhooks
 
 log = get_logger(__name__)
@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> Celery:
     app.task(explain, name=EXPLAIN_TASK, shared=False)
     app.task(sweep, name=SWEEP_TASK, shared=False)
     _connect_signals(settings, process, MetricsEndpoint(settings.worker_metrics_bind, settings.worker_metrics_port))
+    _connect_beat(settings)
     _connect_stop(process)
     return app
 
@@ -138,11 +139,7 @@ def _connect_signals(settings: Settings, process: PoolProcess, endpoint: Metrics
     def stop_child(**_: Any) -> None:
         process.stop()
 
-    def send_webhooks(**_: Any) -> None:
-        start_webhooks(settings)
-
     signals.setup_logging.connect(log_our_way, weak=False)
-    signals.beat_init.connect(send_webhooks, weak=False)
     signals.worker_init.connect(check_before_the_pool_starts, weak=False)
     # In the parent, once its pool stands: a thread that listens must not be forked with.
     signals.worker_ready.connect(show_metrics, weak=False)
@@ -150,6 +147,19 @@ def _connect_signals(settings: Settings, process: PoolProcess, endpoint: Metrics
     # In the pool's child, never before the fork: CUDA and the runtimes' threads do not survive one.
     signals.worker_process_init.connect(start_child, weak=False)
     signals.worker_process_shutdown.connect(stop_child, weak=False)
+
+
+def _connect_beat(settings: Settings) -> None:
+    """Hook ourselves into beat's start; two functions, for Celery logs what one raises and goes on to the next."""
+
+    def check_before_the_first_message(**_: Any) -> None:
+        refuse_unsafe_beat(settings)
+
+    def send_webhooks(**_: Any) -> None:
+        start_webhooks(settings)
+
+    signals.beat_init.connect(check_before_the_first_message, weak=False)
+    signals.beat_init.connect(send_webhooks, weak=False)
 
 
 def _connect_stop(process: PoolProcess) -> None:

@@ -1,7 +1,9 @@
-"""What a worker makes sure of before its pool starts."""
+"""What a worker makes sure of before its pool starts, and beat before its first message."""
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -26,7 +28,7 @@ def refuse_unsafe_start(settings: Settings) -> None:
     Raises:
         SystemExit: The Redis would drop jobs, no model can serve, or the storage or the device cannot be had.
     """
-    try:
+    with _refusals_of("worker"):
         _require_model(settings)
         Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         _require_device(settings)
@@ -34,14 +36,34 @@ def refuse_unsafe_start(settings: Settings) -> None:
             settings.effective_job_store_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=4
         ) as client:
             require_durable(client)
-        with connect(
-            settings.effective_redis_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=2
-        ) as broker:
-            require_broker(broker)
+        _require_broker(settings)
+
+
+def refuse_unsafe_beat(settings: Settings) -> None:
+    """End beat with a sentence when its messages would reach nobody.
+
+    Raises:
+        SystemExit: Celery cannot use this broker.
+    """
+    with _refusals_of("beat"):
+        _require_broker(settings)
+
+
+@contextmanager
+def _refusals_of(part: str) -> Iterator[None]:
+    try:
+        yield
     except UnavailableError as error:
         log.warning("redis_not_ready", reason=error.log_reason)
     except DentiqError as error:
-        raise SystemExit(f"dentiq worker: {error.message}") from error
+        raise SystemExit(f"dentiq {part}: {error.message}") from error
+
+
+def _require_broker(settings: Settings) -> None:
+    with connect(
+        settings.effective_redis_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=2
+    ) as broker:
+        require_broker(broker)
 
 
 def _require_model(settings: Settings) -> None:
