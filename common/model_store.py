@@ -97,6 +97,14 @@ class ModelStore:
             raise ModelNotFoundError(f"The model store holds no version {version!r}; it holds {self.versions()}.")
         return folder
 
+    def is_at_hand(self, version: str) -> bool:
+        """Whether a version can be opened now: in a folder of this machine always.
+
+        Raises:
+            ModelNotFoundError: There is no such version.
+        """
+        return self.folder(version).is_dir()
+
     def file(self, version: str, name: str) -> Path:
         """Give the path of one file of a version, which need not be there.
 

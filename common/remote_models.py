@@ -1,8 +1,7 @@
 """A model store in an object store: versions and pointers lie there, verified copies of what is used lie here.
 
 Below the URL a version is a folder and `current`, `previous` and `shadow` are small objects, as in a folder of this
-machine. A version's files never change, so a copy that has passed its check is good for ever; pointers are asked for
-again after a second.
+machine. A version's files never change, so a copy that has passed its check is good for ever.
 """
 
 import fcntl
@@ -17,6 +16,7 @@ from typing import Final
 
 from structlog import get_logger
 
+from common.errands import Errands
 from common.errors import (
     ModelInvalidError,
     ModelNotFoundError,
@@ -25,15 +25,11 @@ from common.errors import (
 )
 from common.manifest import MANIFEST_NAME, Manifest
 from common.model_store import CURRENT_NAME, ModelStore, sha256_of
+from common.remote_pointers import PATIENCE_SECONDS, RemotePointers
 from common.s3_access import S3Access, open_s3
 
 log = get_logger(__name__)
 
-# A promotion is seen within this time and the one in which a worker looks (worker/serving.py).
-_POINTER_SECONDS: Final = 1.0
-
-# While nobody answers, one asks for a pointer and waits for its time-out this often.
-_REST_SECONDS: Final = 5.0
 _NEVER: Final = float("-inf")
 
 # Who lists versions reads a page or scrapes metrics: nobody waits for a new one by the second.
@@ -59,8 +55,8 @@ class RemoteModelStore(ModelStore):
         self._objects = open_s3(url, access, setting="DENTIQ_MODEL_STORE_URL")
         patient = replace(access, limit_seconds=_FILE_SECONDS)
         self._files = open_s3(url, patient, setting="DENTIQ_MODEL_STORE_URL")
-        self._pointers: dict[str, tuple[float, str]] = {}
-        self._rests_until = _NEVER
+        self._pointers = RemotePointers(self._objects.get)
+        self._copies: Errands[Path] = Errands()
         self._names: tuple[float, list[str]] = (_NEVER, [])
         self._missing: set[str] = set()
 
@@ -86,7 +82,7 @@ class RemoteModelStore(ModelStore):
             ModelStoreUnreachableError: Nobody answers, and nothing is known from earlier.
         """
         name = super().named_current()
-        if not name and CURRENT_NAME not in self._pointers:
+        if not name and not self._pointers.is_known(CURRENT_NAME):
             raise ModelStoreUnreachableError("The model store cannot be reached; it is asked again.")
         return name
 
@@ -105,6 +101,17 @@ class RemoteModelStore(ModelStore):
                 if not (folder / MANIFEST_NAME).is_file():
                     self._fetch(version)
         return folder
+
+    def is_at_hand(self, version: str) -> bool:
+        """Whether a copy of a version lies here; if not, it is made from now on, and nobody waits for it.
+
+        Raises:
+            ModelError: Why the copy that was begun earlier cannot be made. The next call begins another.
+        """
+        if self.is_name(version) and (self.root / version / MANIFEST_NAME).is_file():
+            return True
+        copied = self._copies.run(version, lambda: self.folder(version), patience_seconds=PATIENCE_SECONDS)
+        return copied is not None and copied.result().is_dir()
 
     def manifest(self, version: str) -> Manifest:
         """Read the manifest of a version, without the rest of it."""
@@ -242,30 +249,17 @@ class RemoteModelStore(ModelStore):
         Path(file.name).replace(path)
 
     def _named_in(self, name: str) -> str:
-        asked_at, known = self._pointers.get(name, (_NEVER, ""))
-        now = time.monotonic()
-        if now < asked_at + _POINTER_SECONDS or now < self._rests_until:
-            return known
-        try:
-            known = self._objects.get(name).decode(errors="replace").strip()
-        except FileNotFoundError:
-            known = ""
-        except StorageUnavailableError as error:
-            log.warning("model_pointer_not_read", pointer=name, known=known, reason=error.log_reason)
-            self._rests_until = time.monotonic() + _REST_SECONDS
-            return known
-        self._pointers[name] = (now, known)
-        return known
+        return self._pointers.get(name)
 
     def _write(self, name: str, line: str) -> None:
         with _unreachable_translated():
             self._objects.put_many({name: f"{line}\n".encode()})
-        self._pointers.pop(name, None)
+        self._pointers.forget(name)
 
     def _remove(self, name: str) -> None:
         with _unreachable_translated():
             self._objects.delete_many([name])
-        self._pointers.pop(name, None)
+        self._pointers.forget(name)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -238,7 +238,7 @@ def _status_of(error: BaseException | None) -> int:
 
 
 def _is_refusal(error: BaseException | None) -> bool:
-    """Whether S3 refuses what is there: it is forbidden, or archived. Of what is not there `FileNotFoundError` tells."""
+    """Whether S3 refuses what is there: it is forbidden, or archived. What is not there is `FileNotFoundError`."""
     status = _status_of(error)
     return status in range(400, 500) and status != HTTPStatus.NOT_FOUND and not _passes(error)
 

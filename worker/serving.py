@@ -25,7 +25,8 @@ from worker.shadow import ShadowModel
 
 log = get_logger(__name__)
 
-# A look at the store is one small read; a promoted version serves within this time and one chunk.
+# A look at the store is one small read, which waits for none at a distance; a promoted version serves within this time,
+# one chunk and, at a distance, two seconds and the time of the copy, which is made beside the work.
 _LOOK_SECONDS: Final = 1.0
 
 # A version that was refused, or a model that could not be loaded, is tried again this often: each try reads and checks
@@ -91,13 +92,14 @@ class ServingModel:
     def is_current(self, version: str) -> bool:
         """Whether this is the version that the model store names; a store that names none has no other."""
         try:
-            return self._models.current() == version
+            return self._models.named_current() in {version, ""}
         except ModelError:
             return True
 
     def _follow(self, now: float) -> None:
         try:
-            current = self._models.current()
+            # With a version in hand nobody waits for a silent store: neither for what it names nor for the copy.
+            current = self._models.named_current() if self._serving else self._models.current()
         except ModelError as error:
             self._note_failure("", error, now)
             return
@@ -106,7 +108,8 @@ class ServingModel:
         if current == self._failed_version and now < self._failed_at + _RETRY_SECONDS:
             return
         try:
-            self._serving = self._load(current)
+            if self._serving is None or self._models.is_at_hand(current):
+                self._serving = self._load(current)
         except JobStoreUnavailableError as error:
             self._note_failure(current, error, now)
         except ModelError as error:

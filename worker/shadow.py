@@ -71,7 +71,9 @@ class ShadowModel:
         # Kept only while it cannot be loaded: who ends a sound shadow and begins it again waits for nothing.
         self._refused_version, self._refused_at = shadow.version, now
         try:
-            self._predictor = self._loaded(shadow.version)
+            # A copy of it is made beside the work; until then its share is answered by nobody.
+            if self._models.is_at_hand(shadow.version):
+                self._predictor = self._loaded(shadow.version)
         except DentiqError as error:
             log.error("shadow_refused", version=shadow.version, serves=serves, reason=error.log_reason)
         except Exception:  # no shadow is worth a version that serves

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -185,6 +186,29 @@ def test_what_is_known_goes_on_while_nobody_answers(
     link.set(Line.OPEN)
     wait_until(lambda: serves(worker, "b"), 40)
     assert worker.verify("b").version == "b"
+
+
+def test_a_version_is_copied_beside_the_work_of_who_asks_for_it(
+    make_store: Callable[..., RemoteModelStore],
+    source: ModelStore,
+    make_link: Callable[[int], Link],
+    bucket: Bucket,
+    tmp_path: Path,
+) -> None:
+    make_store("operator").publish(source.folder("a"))
+    link, timeout_seconds = make_link(bucket.store.port), 20
+    access = bucket.access(port=link.port, timeout_seconds=timeout_seconds)
+    worker = RemoteModelStore(bucket.url, access, root=tmp_path / "worker")
+    link.set(Line.MUTE)
+    started = monotonic()
+    assert not worker.is_at_hand("a")
+    assert not worker.is_at_hand("a")
+    assert monotonic() - started < timeout_seconds / 2
+    link.set(Line.OPEN)
+    wait_until(lambda: worker.is_at_hand("a"), 60, what="the copy")
+    assert worker.verify("a").version == "a"
+    with pytest.raises(ModelNotFoundError):
+        wait_until(lambda: worker.is_at_hand("nosuch"), 60)
 
 
 def test_a_name_that_leads_out_is_no_version(make_store: Callable[..., RemoteModelStore]) -> None:

@@ -17,6 +17,9 @@ class Versions:
     def shadow(self) -> Any:
         return self.named
 
+    def is_at_hand(self, version: str) -> bool:
+        return version == self.named.version
+
 
 class MissingImages:
     """A storage whose images have been erased."""
