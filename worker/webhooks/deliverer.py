@@ -2,6 +2,8 @@
 
 import random
 import threading
+import time
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -15,13 +17,28 @@ from worker.webhooks.sending import Sender, give_up
 
 log = get_logger(__name__)
 
-# A look costs Redis one script; a webhook leaves this much after the end that it tells of, at most.
-_LOOK_SECONDS: Final = 0.5
-
 # Beside the request itself: a look-up of a name that is not answered takes the resolver half a minute.
 _LEASE_MARGIN_SECONDS: Final = 60.0
 
 _LONGEST_WAIT_SECONDS: Final = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often a deliverer looks.
+
+    Attributes:
+        look_seconds: For what is due. It costs Redis one script; a webhook leaves at most this much after the end that
+            it tells of.
+        adopt_seconds: For what an older release noted. While workers are renewed one by one, those of the old release
+            go on noting; each look reads every pending webhook once, 500 in a script.
+    """
+
+    look_seconds: float = 0.5
+    adopt_seconds: float = 60.0
+
+
+USUAL: Final = Rhythm()
 
 
 class Deliverer:
@@ -31,9 +48,10 @@ class Deliverer:
         store: Where webhooks are noted.
         sender: Sends one.
         settings: How often and how long it is tried.
+        rhythm: How often it looks.
     """
 
-    def __init__(self, store: DeliveryStore, sender: Sender, settings: Settings) -> None:
+    def __init__(self, store: DeliveryStore, sender: Sender, settings: Settings, *, rhythm: Rhythm = USUAL) -> None:
         self._store = store
         self._sender = sender
         self._max_attempts = settings.webhook_max_attempts
@@ -41,7 +59,8 @@ class Deliverer:
         self._lease_seconds = settings.webhook_timeout_seconds + _LEASE_MARGIN_SECONDS
         self._slots = threading.Semaphore(PLACES)
         self._lanes = Lanes()
-        self._adopted = False
+        self._rhythm = rhythm
+        self._adopted_at = -rhythm.adopt_seconds
         self._stopped = threading.Event()
         # Set whenever a request has ended: its receiver may be given the next one at once.
         self._ended = threading.Event()
@@ -66,12 +85,12 @@ class Deliverer:
             self._ended.clear()
             if not self._claim_and_send():
                 self._slots.release()
-                self._ended.wait(_LOOK_SECONDS)
+                self._ended.wait(self._rhythm.look_seconds)
 
     def _claim_and_send(self) -> bool:
         """Claim one webhook for a thread of its own, which gives the slot back; False where none may be sent now."""
         try:
-            self._adopt_once()
+            self._adopt()
             choice = self._lanes.choice()
             claim = self._store.claim(lease_seconds=self._lease_seconds, receivers=choice.receivers, among=choice.among)
             if claim is None:
@@ -85,11 +104,12 @@ class Deliverer:
             return False
         return True
 
-    def _adopt_once(self) -> None:
-        if self._adopted:
+    def _adopt(self) -> None:
+        now = time.monotonic()
+        if now < self._adopted_at + self._rhythm.adopt_seconds:
             return
         queued, dropped = self._store.adopt()
-        self._adopted = True
+        self._adopted_at = now
         if queued or dropped:
             log.info("webhooks_adopted", queued=queued, dropped=dropped)
 

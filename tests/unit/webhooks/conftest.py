@@ -15,7 +15,7 @@ from common.redis_client import connect
 from common.settings import Settings
 from tests.waiting import wait_until
 from tests.webhook_receiver import SECRET, Receiver, receiving
-from worker.webhooks.deliverer import Deliverer
+from worker.webhooks.deliverer import USUAL, Deliverer, Rhythm
 from worker.webhooks.sending import Sender
 
 LIMITS = {QueueName.INTERACTIVE: 8, QueueName.BULK: 32}
@@ -77,10 +77,12 @@ def deliver(desk: Desk) -> Iterator[Callable[..., Deliverer]]:
     """Start somebody who sends what is due: `deliver(allow_private=True, max_attempts=3, ...)`."""
     made: list[Deliverer] = []
 
-    def start(*, allow_private: bool = True, max_attempts: int = 3, timeout_seconds: float = 2) -> Deliverer:
+    def start(
+        *, allow_private: bool = True, max_attempts: int = 3, timeout_seconds: float = 2, rhythm: Rhythm = USUAL
+    ) -> Deliverer:
         settings = Settings(webhook_max_attempts=max_attempts, webhook_backoff_seconds=0.01)
         sender = Sender([SECRET], allow_private=allow_private, timeout_seconds=timeout_seconds)
-        made.append(Deliverer(desk.deliveries, sender, settings))
+        made.append(Deliverer(desk.deliveries, sender, settings, rhythm=rhythm))
         made[-1].start()
         return made[-1]
 

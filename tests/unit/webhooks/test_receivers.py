@@ -11,9 +11,12 @@ from common.queues import QueueName
 from tests.unit.webhooks.conftest import Desk
 from tests.waiting import wait_until
 from tests.webhook_receiver import Receiver, receiving
-from worker.webhooks.deliverer import Deliverer
+from worker.webhooks.deliverer import Deliverer, Rhythm
 
 Deliver = Callable[..., Deliverer]
+
+# What an older release wrote of a webhook.
+_NOTED = ("kind", "subject", "detail", "created")
 
 
 def finish_all(desk: Desk, job_ids: list[str]) -> None:
@@ -53,9 +56,9 @@ def test_a_receiver_that_hangs_holds_up_no_other(
 
 def test_a_quick_receiver_is_given_the_next_webhook_at_once(desk: Desk, receiver: Receiver, deliver: Deliver) -> None:
     finish_all(desk, desk.jobs(receiver.url, 100))
-    deliver()
-    # 4 at each look, twice a second, would take 12 s.
-    wait_until(lambda: desk.deliveries.pending() == 0, 8, what="all webhooks")
+    # 4 at each look would take 25 looks.
+    deliver(timeout_seconds=20, rhythm=Rhythm(look_seconds=60))
+    wait_until(lambda: desk.deliveries.pending() == 0, 60, what="all webhooks")
     assert len(receiver.received) == 100
 
 
@@ -93,6 +96,22 @@ def test_webhooks_that_an_older_release_left_pending_are_sent(desk: Desk, receiv
     deliver()
     wait_until(lambda: desk.deliveries.pending() == 0, what="all notes")
     assert sorted(request.path for request in receiver.received) == ["/0", "/1", "/2"]
+
+
+def test_webhooks_that_an_older_release_notes_later_are_sent_too(
+    desk: Desk, receiver: Receiver, deliver: Deliver
+) -> None:
+    """Workers are renewed one by one, after beat."""
+    deliver(rhythm=Rhythm(look_seconds=0.1, adopt_seconds=0.2))
+    early = desk.job(f"{receiver.url}/early")
+    desk.finish()
+    wait_until(lambda: desk.deliveries.pending() == 0, what="the first note")
+    record = desk.client.hgetall(f"dentiq:delivery:{early}")
+    late = {"url": f"{receiver.url}/late", "state": "pending"}
+    desk.client.hset("dentiq:delivery:late", mapping={name: record[name] for name in _NOTED} | late)
+    desk.client.zadd("dentiq:webhooks", {"late": record["created"]})
+    wait_until(lambda: desk.deliveries.pending() == 0, what="the second note")
+    assert [request.path for request in receiver.received] == ["/early", "/late"]
 
 
 def test_a_receiver_is_one_however_its_name_is_written(desk: Desk) -> None:
