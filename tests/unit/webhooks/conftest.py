@@ -62,8 +62,6 @@ class Desk:
 def desk(redis_url: str) -> Iterator[Desk]:
     with connect(redis_url, timeout_seconds=2, max_connections=16) as client:
         yield Desk(client)
-        # A client does not close a pool that it was given, and the garbage collector tells of its sockets.
-        client.connection_pool.disconnect()
 
 
 @pytest.fixture
