@@ -114,14 +114,14 @@ class Deliverer:
             log.info("webhooks_adopted", queued=queued, dropped=dropped)
 
     def _begin(self, claim: DeliveryClaim) -> None:
-        self._lanes.begin(claim.receiver)
+        place = self._lanes.begin(claim.receiver)
         try:
-            threading.Thread(target=self._deliver, args=(claim,), name="webhook", daemon=True).start()
+            threading.Thread(target=self._deliver, args=(claim, place), name="webhook", daemon=True).start()
         except RuntimeError:  # no more threads
-            self._lanes.end(claim.receiver, seconds=None)
+            self._lanes.end(claim.receiver, place, seconds=None)
             raise
 
-    def _deliver(self, claim: DeliveryClaim) -> None:
+    def _deliver(self, claim: DeliveryClaim, place: int) -> None:
         answered_within: float | None = None
         try:
             # One that took its sender down each time has more attempts than were ever noted.
@@ -143,7 +143,7 @@ class Deliverer:
         except Exception:
             log.exception("webhook_unnoted", delivery=claim.id)
         finally:
-            self._lanes.end(claim.receiver, seconds=answered_within)
+            self._lanes.end(claim.receiver, place, seconds=answered_within)
             self._slots.release()
             self._ended.set()
 

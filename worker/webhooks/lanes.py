@@ -1,18 +1,25 @@
 """Who may be given a request now: receivers that answer quickly keep places that slow ones cannot take."""
 
 import threading
-from collections import Counter, OrderedDict
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 # Requests under way at one time: a thread each, which mostly waits.
-PLACES: Final = 16
+PLACES: Final = 32
 
 # Of these to one receiver: one that is known to be quick, and one that is slow or has not been asked yet.
 _OF_A_QUICK_ONE: Final = 4
 _OF_ANOTHER: Final = 2
 
-# And to all that are not known to be quick: any number of receivers that hang leave four places to the others.
+# Past this many a quick one is given one place at a time: quick ones that fall silent all at once, which nobody knows
+# before a second is over, leave sixteen places to as many others.
+_FREELY_GIVEN: Final = 16
+
+# And to all that are not known to be quick: any number of receivers that hang leave the rest to the others.
 _OF_ALL_OTHERS: Final = 12
 
 # A receiver that notes a message and works afterwards answers in some ten milliseconds.
@@ -36,44 +43,59 @@ class Choice:
 
 
 class Lanes:
-    """Count the requests to each receiver, and remember who answers quickly."""
+    """Count the requests to each receiver, and remember who answers quickly.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Gives the seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._under_way: Counter[str] = Counter()
+        self._numbers = count()
+        # When each request began, by receiver and by the request's number.
+        self._under_way: defaultdict[str, dict[int, float]] = defaultdict(dict)
         self._quick: OrderedDict[str, None] = OrderedDict()
 
     def choice(self) -> Choice:
         """Say whose webhook may be sent next; only who asks here may begin a request."""
         with self._lock:
-            if self._of_others() < _OF_ALL_OTHERS:
-                full = [name for name, requests in self._under_way.items() if requests >= self._most(name)]
+            quick = set(filter(self._is_quick, self._quick))
+            others = sum(len(requests) for name, requests in self._under_way.items() if name not in quick)
+            share = _OF_A_QUICK_ONE if sum(map(len, self._under_way.values())) < _FREELY_GIVEN else 1
+            full = {
+                name
+                for name, requests in self._under_way.items()
+                if len(requests) >= (share if name in quick else _OF_ANOTHER)
+            }
+            if others < _OF_ALL_OTHERS:
                 return Choice(tuple(full), among=False)
-            free = [name for name in self._quick if self._under_way[name] < _OF_A_QUICK_ONE]
-            return Choice(tuple(free), among=True)
+            return Choice(tuple(quick - full), among=True)
 
-    def begin(self, receiver: str) -> None:
-        """Note a request."""
+    def begin(self, receiver: str) -> int:
+        """Note a request; return the number under which it ends."""
         with self._lock:
-            self._under_way[receiver] += 1
+            number = next(self._numbers)
+            self._under_way[receiver][number] = self._clock()
+            return number
 
-    def end(self, receiver: str, *, seconds: float | None) -> None:
+    def end(self, receiver: str, number: int, *, seconds: float | None) -> None:
         """Note its end.
 
         Args:
             seconds: How long the receiver took to answer; None where it did not.
         """
         with self._lock:
-            self._under_way[receiver] -= 1
-            self._under_way += Counter()  # drops receivers without a request
+            del self._under_way[receiver][number]
+            if not self._under_way[receiver]:
+                del self._under_way[receiver]
             self._quick.pop(receiver, None)
             if seconds is not None and seconds < _QUICK_SECONDS:
                 self._quick[receiver] = None
                 if len(self._quick) > _REMEMBERED:
                     self._quick.popitem(last=False)
 
-    def _most(self, receiver: str) -> int:
-        return _OF_A_QUICK_ONE if receiver in self._quick else _OF_ANOTHER
-
-    def _of_others(self) -> int:
-        return sum(requests for name, requests in self._under_way.items() if name not in self._quick)
+    def _is_quick(self, receiver: str) -> bool:
+        """Whether a receiver that answered quickly does so still: not while it keeps a request for longer."""
+        begun = self._under_way[receiver].values() if receiver in self._under_way else ()
+        return all(self._clock() - at < _QUICK_SECONDS for at in begun)
