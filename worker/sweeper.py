@@ -90,21 +90,23 @@ class Sweeper:
         except StorageUnreachableError:
             raise
         except StorageUnavailableError:
-            erased = self._erased_one_by_one(job_ids)
+            for job_id in job_ids:
+                self._erase_alone(job_id)
         else:
-            erased = list(job_ids)
-        if erased:
-            self._store.confirm_erased(erased)
-            log.info("images_erased", count=len(erased))
+            self._confirm(job_ids)
 
-    def _erased_one_by_one(self, job_ids: Sequence[str]) -> list[str]:
-        erased: list[str] = []
-        for job_id in job_ids:
-            try:
-                self._storage.delete_many(keys_of(job_id))
-            except StorageUnavailableError as error:
-                log.warning("image_not_erased", job_id=job_id, reason=error.log_reason)
-                self._store.announce_uploads([job_id], grace_seconds=_PUT_OFF_SECONDS)
-            else:
-                erased.append(job_id)
-        return erased
+    def _erase_alone(self, job_id: str) -> None:
+        try:
+            self._storage.delete_many(keys_of(job_id))
+        except StorageUnreachableError:
+            # An outage is everybody's: each of the others would wait for a time-out of its own.
+            raise
+        except StorageUnavailableError as error:
+            log.warning("image_not_erased", job_id=job_id, reason=error.log_reason)
+            self._store.announce_uploads([job_id], grace_seconds=_PUT_OFF_SECONDS)
+        else:
+            self._confirm([job_id])
+
+    def _confirm(self, job_ids: Sequence[str]) -> None:
+        self._store.confirm_erased(job_ids)
+        log.info("images_erased", count=len(job_ids))

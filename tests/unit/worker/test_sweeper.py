@@ -1,11 +1,18 @@
 """What the sweeper puts right, seen in the job store and the storage."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from common.errors import JobNotFoundError, StoredImageMissingError
+from common.errors import (
+    JobNotFoundError,
+    StorageUnavailableError,
+    StorageUnreachableError,
+    StoredImageMissingError,
+)
 from common.jobs.record import JobStatus
 from common.queues import QueueName
-from common.storage import image_key, preview_key
+from common.storage import image_key, keys_of, preview_key
 from worker.sweeper import Sweeper, SweepRules
 
 
@@ -89,3 +96,25 @@ def test_what_a_killed_writer_left_is_erased_too(bench, sweep, tmp_path) -> None
     half.write_bytes(b"half an im")
     sweep().erase()
     assert not half.exists()
+
+
+class _FallsSilent:
+    """A storage that refuses to remove many objects at once, removes those of one job, and then answers nobody."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        self.asked += 1
+        if len(keys) > len(keys_of("one")):
+            raise StorageUnavailableError("Some are refused.")
+        if self.asked > 2:
+            raise StorageUnreachableError("Nobody answers.")
+
+
+def test_an_outage_that_begins_midway_is_met_once_and_loses_no_erasure(bench) -> None:
+    storage = _FallsSilent()
+    bench.store.announce_uploads([f"job{number}" for number in range(20)], grace_seconds=0)
+    Sweeper(bench.store, bench.batches, storage, SweepRules(3, 1, bench.limits)).erase()
+    assert storage.asked == 3
+    assert len(bench.store.due_erasures()) == 19
