@@ -94,8 +94,10 @@ class RemoteModelStore(ModelStore):
             ModelInvalidError: A file is missing or differs from its manifest.
             ModelStoreUnreachableError: Nobody answers.
         """
+        if not self.is_name(version):
+            raise self._unknown(version)
         folder = self.root / version
-        if not self.is_name(version) or not (folder / MANIFEST_NAME).is_file():
+        if not (folder / MANIFEST_NAME).is_file():
             with self._alone():
                 # Whoever was first may have made it.
                 if not (folder / MANIFEST_NAME).is_file():
@@ -122,6 +124,8 @@ class RemoteModelStore(ModelStore):
 
     def file(self, version: str, name: str) -> Path:
         """Give the path of one file of a version, fetched alone; nothing lies there if the version has no such file."""
+        if not self.is_name(version):
+            raise self._unknown(version)
         whole = self.root / version
         if (whole / MANIFEST_NAME).is_file() and (whole / name).is_file():
             return whole / name
@@ -193,7 +197,10 @@ class RemoteModelStore(ModelStore):
             with suppress(FileNotFoundError):
                 self._fetch_file(version, MANIFEST_NAME, folder / MANIFEST_NAME)
                 return folder
-        raise ModelNotFoundError(f"The model store holds no version {version!r}; it holds {self.folders()}.")
+        raise self._unknown(version)
+
+    def _unknown(self, version: str) -> ModelNotFoundError:
+        return ModelNotFoundError(f"The model store holds no version {version!r}; it holds {self.folders()}.")
 
     def _fetch(self, version: str) -> None:
         """Copy a version under another name, check it, and give it its name: a copy is whole or not there."""

@@ -211,11 +211,15 @@ def test_a_version_is_copied_beside_the_work_of_who_asks_for_it(
         wait_until(lambda: worker.is_at_hand("nosuch"), 60)
 
 
-def test_a_name_that_leads_out_is_no_version(make_store: Callable[..., RemoteModelStore]) -> None:
+@pytest.mark.parametrize("name", ["../source/a", "a/b", ""])
+def test_a_name_that_leads_out_is_no_version(
+    make_store: Callable[..., RemoteModelStore], source: ModelStore, name: str
+) -> None:
     store = make_store()
-    for name in ("../a", "a/b", ""):
+    store.root.mkdir()
+    for look in (store.folder, store.manifest, lambda version: store.file(version, "card.md")):
         with pytest.raises(ModelNotFoundError):
-            store.folder(name)
+            look(name)
 
 
 def test_a_folder_of_this_machine_is_opened_as_such(tmp_path: Path) -> None:
