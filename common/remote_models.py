@@ -146,6 +146,9 @@ class RemoteModelStore(ModelStore):
         except ModelInvalidError as error:
             log.warning("model_copy_damaged", version=version, reason=error.log_reason)
             with self._alone():
+                # Whoever was first may have mended it, and works with it now.
+                with suppress(ModelInvalidError, ModelNotFoundError):
+                    return ModelStore(self.root).verify(version)
                 self._put_aside(version)
                 self._fetch(version)
             return super().verify(version)

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from time import monotonic
 
@@ -139,6 +140,27 @@ def test_a_copy_that_was_damaged_here_is_fetched_anew(
     (store.folder("a") / "model.onnx").write_bytes(b"bit rot")
     assert store.verify("a").version == "a"
     assert (store.folder("a") / "model.onnx").read_bytes() == b"a" * 1000
+
+
+def test_a_damaged_copy_is_fetched_by_one_of_the_processes_that_found_it(
+    make_store: Callable[..., RemoteModelStore],
+    source: ModelStore,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = make_store("shared"), make_store("shared")
+    first.publish(source.folder("a"))
+    (first.folder("a") / "model.onnx").write_bytes(b"bit rot")
+    alone = second._alone
+
+    def after_the_first() -> AbstractContextManager[None]:
+        first.verify("a")
+        return alone()
+
+    monkeypatch.setattr(second, "_alone", after_the_first)
+    assert second.verify("a").version == "a"
+    # The copy, and its mending.
+    assert sum(request.startswith("GET") and "model.onnx" in request for request in bucket.requests()) == 2
 
 
 def test_what_a_kill_left_of_a_copy_makes_room_for_a_whole_one(
