@@ -20,7 +20,7 @@ for i = 4, #ARGV, 4 do
         local counted = tonumber(attempt) - spared
         if not spares and counted >= most then
             finish_job(id, 'running', 'failed', record[3], {'error_code', code, 'error', message})
-            redis.call('HINCRBY', COUNTS, 'error ' .. code, 1)
+            tally(COUNTS, 'error ' .. code, 1)
             ended[#ended + 1] = id
         else
             local wait = delay * 2 ^ (counted - 1)
@@ -31,7 +31,7 @@ for i = 4, #ARGV, 4 do
             redis.call('HSET', job_key(id), 'status', 'queued')
             redis.call('ZREM', RUNNING, id)
             redis.call('ZADD', DELAYED, integer(NOW + wait), id)
-            redis.call('HINCRBY', COUNTS, 'postponed', 1)
+            tally(COUNTS, 'postponed', 1)
             count_batch(record[3], 'running', 'queued')
             postponed = postponed + 1
         end

@@ -12,11 +12,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', RUNNING, '-inf', integer(NOW), '
         redis.call('ZREM', RUNNING, id)
     elseif tonumber(record[2]) - tonumber(record[6] or 0) >= most then
         finish_job(id, 'running', 'failed', record[5], {'error_code', code, 'error', message})
-        redis.call('HINCRBY', COUNTS, 'error ' .. code, 1)
+        tally(COUNTS, 'error ' .. code, 1)
         ended[#ended + 1] = id
     else
         requeue_job(id, record[3], record[4], record[5])
-        redis.call('HINCRBY', COUNTS, 'lease_expired', 1)
+        tally(COUNTS, 'lease_expired', 1)
         requeued = requeued + 1
     end
 end

@@ -7,6 +7,7 @@ from common.errors import UnsafeRedisError
 from common.jobs.record import Failure, JobStatus, NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.queues import QueueName
+from tests.scale.commands import counted
 
 
 def test_jobs_of_a_silent_worker_are_queued_again_in_their_old_place(store, verbs) -> None:
@@ -143,3 +144,22 @@ def test_no_job_is_taken_by_a_redis_that_turns_out_unsafe(client: redis.Redis) -
     finally:
         client.config_set("appendonly", "yes")
     assert client.dbsize() == 0
+
+
+def test_counters_move_once_however_many_jobs_a_step_takes(store, verbs, redis_url: str) -> None:
+    verbs.submit(8)
+    failures = [Failure(claim, "inference_failed", "No answer.") for claim in verbs.claim()]
+    with counted(redis_url) as given_back:
+        store.postpone(failures, max_attempts=3, delay_seconds=60)
+    verbs.submit(8)
+    verbs.lose()
+    with counted(redis_url) as poisoned:
+        store.repair(max_attempts=1)
+    verbs.submit(8)
+    verbs.lose()
+    with counted(redis_url) as repaired:
+        store.repair(max_attempts=3)
+    # Of those that end, two: their status and their error's code.
+    assert [step.within["HINCRBY"] for step in (given_back, poisoned, repaired)] == [1, 2, 1]
+    counts = store.counts()
+    assert (counts["postponed"], counts["error poison"], counts["lease_expired"]) == (8, 8, 8)
