@@ -16,6 +16,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from common.errors import ConfigurationError
+from common.flushing import flush_folder
 
 # The name by which a key is spoken of (lists, logs, revocation) and its secret part: 40 and 256 random bits.
 _ID_BYTES: Final = 5
@@ -161,16 +162,8 @@ class KeyFile:
                 file.flush()
                 os.fsync(descriptor)
             scratch.replace(self.path)
-            _flush_folder(self.path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the new name last: a loss of power would bring a revoked key back."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            # A loss of power would bring a revoked key back.
+            flush_folder(self.path.parent)
 
 
 def _digest(secret: str) -> str:

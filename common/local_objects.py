@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from common.errors import StorageFullError, StorageUnavailableError
+from common.flushing import flush_folder
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SCHEME: Final = "file://"
@@ -91,7 +92,7 @@ def _write_all(objects: Mapping[Path, bytes], *, fsync: bool, in_place: bool) ->
                 _part_of(path).replace(path)
         if fsync:
             for folder in {path.parent for path in objects}:
-                _fsync_folder(folder)
+                flush_folder(folder)
     except OSError:
         for place in begun:
             place.unlink(missing_ok=True)
@@ -105,7 +106,7 @@ def _opened(path: Path, opened: ExitStack, *, fsync: bool) -> int:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         if fsync:
-            _fsync_folder(path.parent.parent)
+            flush_folder(path.parent.parent)
         descriptor = _open_new(path)
     opened.callback(os.close, descriptor)
     return descriptor
@@ -124,12 +125,3 @@ def _part_of(path: Path) -> Path:
 
 def _open_new(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-
-
-def _fsync_folder(path: Path) -> None:
-    """Flush names: without this a file that was flushed may be without its name after a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
