@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import ssl
 import threading
 from enum import Enum
 
@@ -31,9 +32,14 @@ class _Wire:
 
 
 class Link:
-    """One listening port whose connections are passed on to another one, on a thread of its own."""
+    """One listening port whose connections are passed on to another one, on a thread of its own.
 
-    def __init__(self, port: int, target_port: int) -> None:
+    Args:
+        tls: What is spoken on this side; on the other it is plain TCP.
+    """
+
+    def __init__(self, port: int, target_port: int, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._target_port = target_port
         self.port = port
         self._line = Line.OPEN
@@ -79,7 +85,10 @@ class Link:
         self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        if self._tls is not None:
+            # Whoever shows no certificate commits a fault of his own: it is none for the log.
+            self._loop.set_exception_handler(lambda *_: None)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self._listening.set()
         await self._stop.wait()
         server.close()

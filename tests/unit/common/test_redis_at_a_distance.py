@@ -24,7 +24,7 @@ from common.redis_urls import celery_broker
 from common.settings import Settings
 from infra.local.redis_server import find_redis_server, redis_configuration
 from tests.chaos.link import Line, Link
-from tests.fixtures.distant_redis import Certificates, TlsDoor
+from tests.fixtures.distant_redis import Certificates
 from tests.fixtures.redis import RedisServer, free_port
 from tests.waiting import wait_until
 from web.publisher import Publisher
@@ -40,7 +40,7 @@ def port_of(url: str) -> int:
 
 @pytest.fixture
 def settings(
-    redis_url: str, make_tls_door: Callable[[int], TlsDoor], certificates: Certificates
+    redis_url: str, make_tls_door: Callable[[int], Link], certificates: Certificates
 ) -> Callable[..., Settings]:
     """Settings of a Redis that lets in whoever shows a certificate; some of them changed."""
     door = make_tls_door(port_of(redis_url))
