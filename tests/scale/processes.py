@@ -6,10 +6,9 @@
 also those of the beats of hearts, of the exporters and of the sender's polls.
 """
 
-import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from tests.bench.pictures import make
 from tests.bench.sides import send_folder
 from tests.fixtures.stack import LocalStack
 from tests.scale.commands import counted
+from tests.scale.figures import keep
 
 _WARM_UP: Final = 32
 
@@ -81,8 +81,7 @@ def main(processes: tuple[int, ...], images: int, out: Path) -> None:
             f"{one.processes} processes on {os.cpu_count()} cores: {one.images_a_second:.1f} images/s, "
             f"{one.commands_a_job:.2f} commands of Redis a job, {one.within_a_job:.1f} within scripts"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    keep(found, out)
 
 
 if __name__ == "__main__":

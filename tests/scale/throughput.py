@@ -7,13 +7,12 @@ size by time), forked as Celery forks it; its network sleeps 10 ms for each imag
 left out: it carries one hint a second and process. The images are submitted before: web is no part of the question.
 """
 
-import json
 import multiprocessing
 import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from common.model_store import ModelStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
+from tests.scale.figures import keep
 from tests.scale.rig import VERSION, Rig, StandIn
 from tests.waiting import wait_until
 from worker.process import PoolProcess
@@ -176,8 +176,7 @@ def main(workers: tuple[int, ...], seconds: float, out: Path) -> None:
             f"{count:3} workers: {one.jobs_a_second:6.0f} images/s, {one.ratio:.3f} of ideal; "
             f"Redis {one.redis_share:.0%} of a core, workers {one.worker_share:.0%}, others {one.others_share:.0%}"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    keep(found, out)
 
 
 if __name__ == "__main__":
