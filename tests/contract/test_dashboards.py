@@ -100,3 +100,11 @@ def test_every_metric_of_the_table_is_looked_at_somewhere() -> None:
     asked = set().union(*(metrics_named(expression) for expression in expressions))
     asked |= {word for expression in expressions for word in re.findall(r"label_values\((\w+)", expression)}
     assert [metric.name for metric in table() if not series_of(metric) & asked] == []
+
+
+def test_every_panel_that_the_runbook_sends_people_to_exists() -> None:
+    runbook = (GRAFANA.parent / "docs" / "monitoring.md").read_text(encoding="utf-8").partition("## Runbook")[2]
+    # In italics and with a capital: the other italics are states.
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", runbook))
+    assert "Failures by code" in named
+    assert named - {panel["title"] for path in FILES for panel in panels(load(path))} == set()
