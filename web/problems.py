@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestTimeout
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -21,6 +22,9 @@ CONTENT_TYPE = "application/problem+json"
 _RETRY_AFTER_SECONDS = 5
 
 _PROGRAM_PATHS = ("/api/", "/healthz", "/readyz", "/metrics")
+
+# Kind of a fault of validation whose message is a sentence of ours and stands as it is.
+TOLD: Final = "told"
 
 _log = structlog.get_logger(__name__)
 
@@ -76,14 +80,17 @@ def problem_response(fault: Fault, **extra: Any) -> Response:
 
 def parameters_invalid(error: ValidationError) -> Response:
     """Answer a request whose path, query or headers do not fit their description."""
-    sentences = [
-        f"{'.'.join(map(str, fault['loc']))} is {str(fault['input'])[:80]!r}: {fault['msg']}."
-        if fault["loc"]
-        else f"No JSON object was sent ({_what_came()}); send one, {{}} at least, with Content-Type: application/json."
-        for fault in error.errors(include_url=False, include_context=False)
-    ]
+    sentences = map(_sentence, error.errors(include_url=False, include_context=False))
     kind = InvalidRequestError
     return problem_response(Fault(422, kind.code, kind.title, " ".join(sentences)))
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    if fault["type"] == TOLD:
+        return fault["msg"]
+    if fault["loc"]:
+        return f"{'.'.join(map(str, fault['loc']))} is {str(fault['input'])[:80]!r}: {fault['msg']}."
+    return f"No JSON object was sent ({_what_came()}); send one, {{}} at least, with Content-Type: application/json."
 
 
 def _what_came() -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
 from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
-from web.api.parameters import LAST_CURSOR, Parameters
+from web.api.parameters import LAST_CURSOR, Body, Parameters
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
@@ -76,7 +76,7 @@ class IdempotencyHeader(Parameters):
     )
 
 
-class NewBatchDocument(BaseModel):
+class NewBatchDocument(Body):
     """What a batch is made from."""
 
     name: str = Field(

@@ -1,15 +1,25 @@
 """The corrections of the API: readers say what a photograph shows, training asks for what they said."""
 
-from typing import Final, Literal
+import json
+from typing import Any, Final, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    RootModel,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from web.api.answers import JSON, empty, problems
 from web.api.jobs import JobPath
-from web.api.parameters import LAST_CURSOR, Parameters
+from web.api.parameters import LAST_CURSOR, Parameters, told
 from web.representation import API_PREFIX, JobDocument, job_document
 from web.services import services
 
@@ -22,6 +32,14 @@ corrections = APIBlueprint(
 
 # Records that are in memory at one time; a page of 500 jobs is 700 kB of JSON.
 _MOST: Final = 500
+
+# As long as a label may be in a manifest.
+_LONGEST_LABEL: Final = 48
+
+_NO_CORRECTION: Final = (
+    '{} is no correction. Send {{"verdict": "right"}} where the answer is right, else {{"label": LABEL}} with what the '
+    f"photograph shows, in up to {_LONGEST_LABEL} characters; nothing beside it."
+)
 
 
 class ConfirmationBody(BaseModel):
@@ -40,7 +58,7 @@ class LabelBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: str = Field(
-        max_length=48,
+        max_length=_LONGEST_LABEL,
         description="A label of any version that has served, `other` where none of them names it, `not_dental` where "
         "the photograph shows no teeth or gums",
         json_schema_extra={"example": "other"},
@@ -49,6 +67,16 @@ class LabelBody(BaseModel):
 
 class CorrectionBody(RootModel[ConfirmationBody | LabelBody]):
     """Either of the two; both at once would leave open which counts."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_both(cls, sent: Any, read: ModelWrapValidatorHandler["CorrectionBody"]) -> "CorrectionBody":
+        try:
+            return read(sent)
+        except ValidationError as error:
+            if not isinstance(sent, dict):
+                raise PydanticCustomError("no_object", "it is no object") from error
+            raise told(_NO_CORRECTION.format(json.dumps(sent)[:80])) from error
 
 
 class CorrectedQuery(Parameters):

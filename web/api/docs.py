@@ -29,6 +29,9 @@ _SCHEMES = {
 # The web server gives these itself, whatever is asked for.
 _LONG_HEADS = (414, 431)
 
+# Every route of the API gives it to a query parameter that it does not know.
+_UNKNOWN_PARAMETER = (422,)
+
 _OPEN_OPERATIONS = frozenset(endpoint.partition(".")[2] for endpoint in OPEN_ENDPOINTS)
 
 
@@ -41,6 +44,10 @@ def document() -> Response:
     for operation in _operations(described):
         _mend(operation)
         _describe(operation, _LONG_HEADS)
+    for path, operations in described["paths"].items():
+        if path.startswith(f"{API_PREFIX}/"):
+            for operation in operations.values():
+                _describe(operation, _UNKNOWN_PARAMETER)
     # flask-openapi3 writes null for what there is none of, which the specification allows nowhere.
     described["components"] = {name: parts for name, parts in described["components"].items() if parts is not None}
     guard = services().guard

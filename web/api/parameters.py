@@ -1,9 +1,13 @@
-"""What the routes declare of their paths, queries and headers."""
+"""What the routes declare of their paths, queries, headers and bodies."""
 
+import json
 from functools import cache
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from web.problems import TOLD
 
 # Above any place in a list, and what every JSON reader holds exactly; Redis counts up to 2^63 and refuses more.
 LAST_CURSOR: Final = 2**53 - 1
@@ -22,6 +26,27 @@ class Parameters(BaseModel):
         if arguments or named:
             return super().model_json_schema(*arguments, **named)
         return _plain_schema(cls)
+
+
+class Body(BaseModel):
+    """A JSON body; a field that it does not have is refused: misspelt, it would be a wish that nobody hears."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tell_unknown(cls, sent: Any) -> Any:
+        unknown = sorted(set(sent) - set(cls.model_fields)) if isinstance(sent, dict) else []
+        if unknown:
+            # As JSON writes them: a name may hold half of a pair of surrogates, which no answer could.
+            named, known = (", ".join(map(json.dumps, names)) for names in (unknown[:5], cls.model_fields))
+            raise told(f"The body has no field {named[:400]}; it takes {known}.")
+        return sent
+
+
+def told(sentence: str) -> PydanticCustomError:
+    """Make a fault whose sentence is the whole answer."""
+    return PydanticCustomError(TOLD, "{sentence}", {"sentence": sentence})
 
 
 @cache

@@ -1,0 +1,76 @@
+"""What a request says that the API does not know is refused by name: misspelt, it would be a wish that nobody hears."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+API = "/api/v1/"
+
+
+def assert_told(answer: TestResponse, *said: str) -> None:
+    problem = answer.get_json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    assert answer.content_type == "application/problem+json"
+    for expected in said:
+        assert expected in problem["detail"]
+    # Names of classes and words of the library that found the fault out.
+    assert not re.search(r"Body\b|Document\b|Input should|Extra inputs", problem["detail"]), problem["detail"]
+
+
+def test_no_route_of_the_api_passes_over_a_query_parameter(app: Flask, client: FlaskClient) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith(API)]
+    assert len(rules) > 15
+    for rule in rules:
+        address = re.sub(r"<[^>]+>", "x", rule.rule)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            answer = client.open(f"{address}?lable=caries", method=method)
+            assert_told(answer, f"{method} {address} does not know the query parameter `lable`; it takes ")
+
+
+def test_the_known_parameters_are_named(client: FlaskClient) -> None:
+    assert_told(client.get(f"{API}batches/b/jobs?limt=2"), "it takes `cursor`, `limit`.")
+    assert_told(client.get(f"{API}models?x=1"), "it takes none.")
+    assert client.get(f"{API}corrections?limit=2").status_code == 200
+
+
+def test_pages_and_probes_take_what_proxies_and_links_add(client: FlaskClient) -> None:
+    for address in ("/", "/healthz", "/api/docs", "/pathologies"):
+        assert client.get(f"{address}?utm_source=x").status_code == 200
+
+
+@pytest.mark.parametrize("body", [{"nmae": "Monday"}, {"name": "Monday", "webhok_url": "https://example.com"}])
+def test_a_misspelt_field_of_a_batch_is_named_and_makes_none(client: FlaskClient, body: dict[str, Any]) -> None:
+    answer = client.post(f"{API}batches", json=body)
+    assert_told(answer, f'The body has no field "{list(body)[-1]}"; it takes "name", "webhook_url".')
+
+
+def test_a_field_whose_name_is_no_text_is_refused_like_another(client: FlaskClient) -> None:
+    answer = client.post(f"{API}batches", data=b'{"\\ud800": 1}', content_type="application/json")
+    assert_told(answer, "The body has no field")
+
+
+CORRECTIONS = {
+    "wrong without what is right": {"verdict": "wrong"},
+    "a misspelt field": {"lable": "caries"},
+    "both": {"label": "ulcer", "verdict": "right"},
+    "a long label": {"label": "x" * 60},
+    "a number": {"label": 1},
+    "a number that no machine holds": {"label": 10**30},
+    "half of a character": {"label": "\ud800", "verdict": "\ud800"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("body", CORRECTIONS.values(), ids=CORRECTIONS.keys())
+def test_what_is_no_correction_is_told_what_one_is(client: FlaskClient, body: dict[str, Any]) -> None:
+    answer = client.put(f"{API}jobs/x/correction", json=body)
+    assert_told(answer, "is no correction", '{"verdict": "right"}', '{"label": LABEL}', "48 characters")
+
+
+def test_what_is_no_object_is_told_so(client: FlaskClient) -> None:
+    for sent in ({"json": []}, {"data": b"right", "content_type": "text/plain"}):
+        assert_told(client.put(f"{API}jobs/x/correction", **sent), "No JSON object was sent")
