@@ -1,5 +1,6 @@
 """The jobs of the API: submit, read with long poll, erase, preview."""
 
+from collections.abc import Callable
 from hashlib import sha256
 
 from flask import Response, request
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from common.jobs.record import Job
 from common.settings import Settings
-from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
+from web.api.answers import JSON, Described, WebhookUrl, conditional, empty, problems
 from web.api.parameters import Parameters
 from web.erasure import erase_job
 from web.multipart import FIELD, read_upload
@@ -93,6 +94,12 @@ class PendingDocument(BaseModel):
     message: str
 
 
+def _pictures(what: str) -> Described:
+    """Describe that a JPEG is answered, or that the reader has it."""
+    content = {"image/jpeg": _BINARY}
+    return {200: {"description": what, "content": content}, 304: None, **problems(404, 422, 503)}
+
+
 @jobs.post(
     "",
     operation_id="submit_job",
@@ -135,54 +142,24 @@ def erase(path: JobPath) -> Response:
     return empty()
 
 
-@jobs.get(
-    "/<job_id>/preview",
-    operation_id="read_preview",
-    responses={
-        200: {"description": "Upright JPEG without metadata", "content": {"image/jpeg": _BINARY}},
-        304: None,
-        **problems(404, 422, 503),
-    },
-)
+@jobs.get("/<job_id>/preview", operation_id="read_preview", responses=_pictures("Upright JPEG without metadata"))
 def preview(path: JobPath) -> Response:
     """Read a small upright copy of the image, without its metadata."""
-    found = services()
-    # An image never changes, so its job's id is the version; the look at the job is what makes 404 of an erased one.
-    etag = f"preview-{path.job_id}"
-    if etag in request.if_none_match:
-        found.store.get(path.job_id)
-        return conditional(Response(), etag=etag)
-    return conditional(Response(found.previews.get(path.job_id), content_type="image/jpeg"), etag=etag)
+    return _picture("preview", path.job_id, services().previews.get)
 
 
 @jobs.get(
-    "/<job_id>/image",
-    operation_id="read_image",
-    responses={
-        200: {"description": "Upright JPEG in full size without metadata", "content": {"image/jpeg": _BINARY}},
-        304: None,
-        **problems(404, 422, 503),
-    },
+    "/<job_id>/image", operation_id="read_image", responses=_pictures("Upright JPEG in full size without metadata")
 )
 def image(path: JobPath) -> Response:
     """Read the image in full size, re-encoded without its metadata: made anew each time, for data sets."""
-    found = services()
-    etag = f"image-{path.job_id}"
-    if etag in request.if_none_match:
-        found.store.get(path.job_id)
-        return conditional(Response(), etag=etag)
-    return conditional(Response(found.previews.whole(path.job_id), content_type="image/jpeg"), etag=etag)
+    return _picture("image", path.job_id, services().previews.whole)
 
 
 @jobs.get(
     "/<job_id>/explanation",
     operation_id="read_explanation",
-    responses={
-        200: {"description": "The image with a heat map over it, JPEG", "content": {"image/jpeg": _BINARY}},
-        202: PendingDocument,
-        304: None,
-        **problems(404, 422, 503),
-    },
+    responses={**_pictures("The image with a heat map over it, JPEG"), 202: PendingDocument},
 )
 def explanation(path: JobPath, query: WaitQuery) -> Response:
     """Read a heat map that shows where the evidence for the first label lies.
@@ -191,12 +168,18 @@ def explanation(path: JobPath, query: WaitQuery) -> Response:
 
     It shows what moved the model, which need not be what a dentist would look at.
     """
-    found = services()
-    etag = f"explanation-{path.job_id}"
+    explanations = services().explanations
+    return _picture("explanation", path.job_id, lambda job_id: explanations.get(job_id, wait_seconds=query.wait))
+
+
+def _picture(kind: str, job_id: str, read: Callable[[str], bytes | None]) -> Response:
+    """Answer a picture of a job: 304 to who has it, 202 while it is being drawn."""
+    # A picture never changes, so its job's id is the version; the look at the job is what makes 404 of an erased one.
+    etag = f"{kind}-{job_id}"
     if etag in request.if_none_match:
-        found.store.get(path.job_id)
+        services().store.get(job_id)
         return conditional(Response(), etag=etag)
-    picture = found.explanations.get(path.job_id, wait_seconds=query.wait)
+    picture = read(job_id)
     if picture is None:
         pending = PendingDocument(message="The heat map is being drawn; ask again in a second.")
         return Response(pending.model_dump_json(), status=202, content_type=JSON, headers={"Retry-After": "1"})
