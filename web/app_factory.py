@@ -20,6 +20,7 @@ from web.api.jobs import jobs
 from web.api.models import models
 from web.api.pathologies import pathologies_api
 from web.api.unknown_parameters import refuse_unknown_parameters
+from web.forms import FormRequest
 from web.i18n import register_languages
 from web.pages.batches import batch_pages
 from web.pages.language import language
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> OpenAPI:
         static_folder="static",
         template_folder="templates",
     )
+    app.request_class = FormRequest
     attach_services(app, services)
     # Werkzeug drops a request's unread body by these; the upload route sets its own (see web.multipart).
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024

@@ -1,11 +1,11 @@
 """A web application on a fresh Redis and an empty storage, its client, and a worker that does as it is told."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,9 +24,7 @@ class Api:
 
     def submit(self, data: bytes, filename: str = "tooth.jpg", **headers: str) -> TestResponse:
         """Submit an image as curl -F does."""
-        return self.client.post(
-            "/api/v1/jobs", data={"image": (io.BytesIO(data), filename)}, headers=_header_names(headers)
-        )
+        return self.client.post("/api/v1/jobs", headers=_header_names(headers), **form("image", (filename, data)))
 
     def accepted(self, data: bytes, filename: str = "tooth.jpg", **headers: str) -> dict[str, Any]:
         """Submit an image that must be taken; give the job."""
@@ -38,6 +36,12 @@ class Api:
     def read(self, job_id: str, wait: float = 0, **headers: str) -> TestResponse:
         """Read a job."""
         return self.client.get(f"/api/v1/jobs/{job_id}?wait={wait}", headers=_header_names(headers))
+
+
+def form(field: str, *files: tuple[str, bytes]) -> dict[str, Any]:
+    """Write files as senders do; Werkzeug's test client leaves out a line where a file is empty."""
+    request = httpx.Request("POST", "http://test", files=[(field, file) for file in files])
+    return {"data": request.read(), "content_type": request.headers["content-type"]}
 
 
 def _header_names(headers: dict[str, str]) -> dict[str, str]:

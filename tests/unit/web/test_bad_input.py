@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from tests.fake_worker import FakeWorker
-from tests.unit.web.conftest import Api
+from tests.unit.web.conftest import Api, form
 from web.sentences import known_codes
 
 MakeImage = Callable[..., bytes]
@@ -68,10 +68,9 @@ class TestBadImages:
         self, client: FlaskClient, stored_files: Stored, make: Callable[[], bytes], status: int, code: str
     ) -> None:
         assert code in known_codes()
-        upload = {"image": (io.BytesIO(make()), "photo.jpg")}
-        english = client.post("/", data=upload, headers={"HX-Request": "true"})
-        upload = {"image": (io.BytesIO(make()), "photo.jpg")}
-        french = client.post("/", data=upload, headers={"HX-Request": "true", "Accept-Language": "fr"})
+        upload = form("image", ("photo.jpg", make()))
+        english = client.post("/", headers={"HX-Request": "true"}, **upload)
+        french = client.post("/", headers={"HX-Request": "true", "Accept-Language": "fr"}, **upload)
         assert english.status_code == french.status_code == status
         assert f'data-code="{code}"' in english.get_data(as_text=True)
         assert english.get_data() != french.get_data()

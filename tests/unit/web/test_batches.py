@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from common.jobs.record import Outcome
+from tests.unit.web.conftest import form
 
 
 class Folder:
@@ -31,8 +32,7 @@ class Folder:
         return self.add_archive(zipped(*entries), key=key)
 
     def add_archive(self, data: bytes, key: str | None = None) -> TestResponse:
-        archive = {"archive": (io.BytesIO(data), "folder.zip")}
-        return self.client.post(f"{self.url}/images", data=archive, headers=_key(key))
+        return self.client.post(f"{self.url}/images", headers=_key(key), **form("archive", ("folder.zip", data)))
 
     def read(self) -> dict[str, Any]:
         answer: dict[str, Any] = self.client.get(self.url).get_json()
