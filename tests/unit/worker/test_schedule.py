@@ -1,13 +1,16 @@
 """Beat's scheduler: who sends, and how much waits."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
 
 from common.queues import MAINTENANCE_QUEUE
 from common.settings import Settings
+from tests.chaos.link import Line, Link
 from tests.fixtures.redis import RedisServer
 from tests.waiting import wait_until
 from worker.beat_lease import KEY
@@ -90,4 +93,21 @@ def test_a_broker_that_is_away_does_not_end_beat(make_redis: Callable[[], RedisS
     server.kill()
     turn(beat)
     beat.close()
+    app.close()
+
+
+def test_a_broker_that_is_silent_holds_neither_a_turn_of_beat_nor_its_end(
+    redis_url: str, broker: redis.Redis, make_link: Callable[[int], Link], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.schedule._LONGEST_SILENCE_SECONDS", 0.5)
+    link = make_link(urlsplit(redis_url).port or 0)
+    app = create_app(Settings(redis_url=f"redis://127.0.0.1:{link.port}/0", sweep_interval_seconds=100))
+    beat = BoundedScheduler(app=app)
+    turn(beat)
+    link.set(Line.MUTE)
+    turns = threading.Thread(target=lambda: [turn(beat), beat.close()], daemon=True)
+    turns.start()
+    turns.join(30)
+    assert not turns.is_alive()
+    assert broker.llen(MAINTENANCE_QUEUE) == 1
     app.close()
