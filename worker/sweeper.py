@@ -1,6 +1,7 @@
 """The sweeper: puts right what a crash between two steps left behind, and erases what is past its time."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,10 @@ _MOST_HINTS: Final = 64
 # A storage at a distance takes 20 ms for each file: what is done must be noted before the task's time limit.
 _CONFIRMED_TOGETHER: Final = 50
 _PUT_OFF_SECONDS: Final = 60.0
+
+# While nobody answers there, each look costs a time-out. Sweeps come every second and before all other work: without a
+# rest the processes of a worker would do nothing but wait for the storage.
+_REST_SECONDS: Final = 10.0
 
 # Portions of retired records in one sweep: the rest follows in the next, a second later.
 _PORTIONS: Final = 10
@@ -49,6 +54,7 @@ class Sweeper:
         self._batches = batches
         self._storage = storage
         self._rules = rules
+        self._erases_from = -_REST_SECONDS
 
     def repair(self) -> None:
         """Take jobs back from workers that fell silent, wake postponed ones, complete the closing of batches."""
@@ -75,12 +81,15 @@ class Sweeper:
         for _ in range(_PORTIONS):
             if not self._store.retire(retention_hours=self._rules.retention_hours):
                 break
+        if time.monotonic() < self._erases_from:
+            return
         job_ids = self._store.due_erasures()
         try:
             for first in range(0, len(job_ids), _CONFIRMED_TOGETHER):
                 self._erase_files(job_ids[first : first + _CONFIRMED_TOGETHER])
         except StorageUnreachableError as error:
             # All that is due stays due.
+            self._erases_from = time.monotonic() + _REST_SECONDS
             log.warning("images_not_erased", reason=error.log_reason)
 
     def _erase_files(self, job_ids: Sequence[str]) -> None:

@@ -112,6 +112,17 @@ class _FallsSilent:
             raise StorageUnreachableError("Nobody answers.")
 
 
+def test_a_storage_that_is_away_is_given_a_rest(bench) -> None:
+    storage = _FallsSilent()
+    storage.asked = 3
+    bench.store.announce_uploads(["orphan"], grace_seconds=0)
+    sweeper = Sweeper(bench.store, bench.batches, storage, SweepRules(3, 1, bench.limits))
+    for _ in range(3):
+        sweeper.erase()
+    assert storage.asked == 4
+    assert bench.store.due_erasures() == ["orphan"]
+
+
 def test_an_outage_that_begins_midway_is_met_once_and_loses_no_erasure(bench) -> None:
     storage = _FallsSilent()
     bench.store.announce_uploads([f"job{number}" for number in range(20)], grace_seconds=0)
