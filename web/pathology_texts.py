@@ -97,4 +97,5 @@ def _read(path: Path, slug: str, language: str) -> PathologyText | None:
         return None
     heading, _, rest = "\n".join(lines).strip().partition("\n")
     summary, _, body = rest.strip().partition("\n\n")
-    return PathologyText(slug, heading.lstrip("# "), " ".join(summary.split()), body.strip(), language)
+    # Not `split()`: it takes the spaces that must not break for others.
+    return PathologyText(slug, heading.lstrip("# "), " ".join(summary.strip().splitlines()), body.strip(), language)

@@ -8,6 +8,7 @@ from flask_babel import format_date, format_decimal
 
 from common.manifest import Manifest
 from web.i18n import gettext, percent
+from web.pages.confusion_picture import ConfusionPicture
 from web.pathology_texts import PathologyTexts
 
 # Pictures that training draws, in the order of the page.
@@ -100,6 +101,12 @@ class ModelView:
         return list(zip(self.names, rows, strict=False))
 
     @property
+    def confusion_picture(self) -> ConfusionPicture | None:
+        """The same as a picture; None where the version does not say."""
+        rows = [row for _, row in self.confusion]
+        return ConfusionPicture(self.names, rows) if rows else None
+
+    @property
     def names(self) -> list[str]:
         """Names of the labels in the order of the manifest."""
         return [self.texts.get(slug, self.language).name for slug in self.manifest.labels]
@@ -119,13 +126,25 @@ class ModelView:
             ),
             "reliability.png": (
                 gettext("Do the probabilities hold?"),
-                gettext("Share of right answers against the probability given; on the diagonal they agree."),
+                gettext(
+                    "Share of right answers, upwards, against the probability given, to the right; on the diagonal "
+                    "they agree."
+                ),
             ),
             "risk_coverage.png": (
                 gettext("What abstaining gains"),
-                gettext("Accuracy of what is answered against the share that is answered; dashed: this version."),
+                gettext(
+                    "Accuracy of what is answered, upwards, against the share that is answered, to the right; dashed: "
+                    "this version."
+                ),
             ),
-            "history.png": (gettext("How it learned"), gettext("Loss and macro-F1 over the epochs of the training.")),
+            "history.png": (
+                gettext("How it learned"),
+                gettext(
+                    "Loss on the training photos, in blue, and macro-F1 on those of validation, in orange, over the "
+                    "epochs."
+                ),
+            ),
         }
         return [Picture(file, *words[file]) for file in PICTURES if file in self.manifest.files]
 
