@@ -1,8 +1,8 @@
-"""Objects of the storage as files of this machine: announced by nobody else, whole or not there, flushed on request."""
+"""Objects of the storage as files of this machine: whole or not there unless they are new, flushed on request."""
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -34,8 +34,8 @@ class LocalObjects:
         """Store objects, each whole or not at all; what they share of the disk's work is done once.
 
         Args:
-            new: Nobody looks for them before this returns. They are then written under their names at once: naming a
-                flushed file makes the disk write its journal a second time.
+            new: Nobody looks for them before this returns. They are then written under their names at once, where a
+                kill may leave a part: naming a flushed file makes the disk write its journal a second time.
         """
         with _errors_translated():
             _write_all({self._root / key: data for key, data in objects.items()}, fsync=self._fsync, in_place=new)
@@ -84,9 +84,7 @@ def _write_all(objects: Mapping[Path, bytes], *, fsync: bool, in_place: bool) ->
                 descriptors.append(_opened(place, opened, fsync=fsync))
                 begun.append(place)
                 _write(descriptors[-1], data)
-            if fsync:
-                for descriptor in descriptors:
-                    os.fsync(descriptor)
+            _flush_files(descriptors, fsync=fsync)
         if not in_place:
             for path in objects:
                 _part_of(path).replace(path)
@@ -116,6 +114,15 @@ def _write(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
+
+
+def _flush_files(descriptors: Sequence[int], *, fsync: bool) -> None:
+    if fsync:
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+    if not all(os.fstat(descriptor).st_nlink for descriptor in descriptors):
+        # This process stood still for so long that the sweeper took the image for abandoned.
+        raise FileNotFoundError(errno.ENOENT, "the file was erased while it was written")
 
 
 def _part_of(path: Path) -> Path:

@@ -18,21 +18,23 @@ from common.redis_urls import RedisAddress, read_redis_url, sentinel_arguments
 _RETRIES = 2
 _RETRIED = (redis.ConnectionError,)
 
-# Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script.
+# Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script,
+# a replica since a read began to wait.
 _REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
 _NO_DATABASE = "DB index is out of range"
 _CLUSTER_WITHOUT_DATABASES = "SELECT is not allowed in cluster mode"
 _CLUSTER = "it runs as a cluster, which Celery's Redis transport cannot use (take a single primary, or sentinels)"
-_REFUSAL_WORDS = ("MISCONF", "BUSY", "NOREPLICAS")
+_REFUSAL_WORDS = ("MISCONF", "BUSY", "NOREPLICAS", "UNBLOCKED")
 
 
-def connect(url: str, *, timeout_seconds: float, max_connections: int) -> redis.Redis:
+def connect(url: str, *, timeout_seconds: float, max_connections: int, retries: int = _RETRIES) -> redis.Redis:
     """Make a client that reconnects by itself; nothing is sent yet.
 
     Args:
         url: As `common.redis_urls` says, with the database number.
         timeout_seconds: Longest wait to connect, for one answer, and for a free connection of the pool.
         max_connections: Size of the pool, shared by all threads of the process.
+        retries: How often a command is sent again whose connection broke.
     """
     pool = connection_pool(
         url,
@@ -40,7 +42,7 @@ def connect(url: str, *, timeout_seconds: float, max_connections: int) -> redis.
         max_connections=max_connections,
         socket_keepalive=True,
         health_check_interval=25,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), _RETRIES, supported_errors=_RETRIED),
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), retries, supported_errors=_RETRIED),
         decode_responses=True,
     )
     # Closed with its client: of another pool than its own redis-py would leave the sockets to the garbage collector.

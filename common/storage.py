@@ -51,7 +51,7 @@ class Objects(Protocol):
         ...
 
     def put_many(self, objects: Mapping[str, bytes], *, new: bool = False) -> None:
-        """Store objects, each whole or not at all; in place where that is cheaper if nobody knows their keys yet."""
+        """Store objects, each whole or not at all; new ones, which nobody looks for yet, as is cheapest."""
         ...
 
     def get(self, key: str) -> bytes:

@@ -10,7 +10,7 @@ from gunicorn.http.unreader import SocketUnreader
 from common.errors import StorageFullError, UnavailableError
 from infra.arrivals import Arrival, Stage
 
-# Given to gunicorn at one time of what has arrived. It asks for all that is left of a body, and copies what it then
+# Given to gunicorn at one time. It asks for all that is left of a body, and copies what it then
 # holds three times for each 64 kB that the application reads.
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -50,7 +50,7 @@ class Received(SocketUnreader):  # type: ignore[misc]  # gunicorn has no types
             raise TimeoutError("the request is refused")
         if self._gave_up or (self.arrival.stage is Stage.STREAMED and self.arrival.overdue(time.monotonic())):
             raise TimeoutError("the request came too slowly")
-        piece = bytes(super().chunk(size_hint))
+        piece = bytes(super().chunk(min(size_hint or self.mxchunk, _PIECE_BYTES)))
         self.arrival.feed(piece, time.monotonic())
         return piece
 

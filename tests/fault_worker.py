@@ -76,7 +76,7 @@ def _note_the_stop(**_: Any) -> None:
 
 worker.serving.load_predictor = _load  # type: ignore[assignment]
 if DRAIN_VARIABLE in os.environ:
-    worker.process._DRAIN_SECONDS = float(os.environ[DRAIN_VARIABLE])  # type: ignore[misc]
+    worker.process._WORK_SECONDS = float(os.environ[DRAIN_VARIABLE])  # type: ignore[misc]
 app = create_app(_settings)
 # After the application's own handler of the same signal, which is connected earlier.
 signals.worker_shutting_down.connect(_note_the_stop, weak=False)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from kombu.exceptions import OperationalError
@@ -15,7 +16,8 @@ from common.errors import (
 )
 from common.jobs.batches import BatchStore
 from common.jobs.explanations import ExplanationRegister
-from common.jobs.idle import Call, IdleProcess
+from common.jobs.idle import Call
+from common.jobs.record import Claim
 from common.jobs.shadows import ShadowRegister
 from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
@@ -27,6 +29,7 @@ from common.storage import Storage
 from worker.chunk_size import BulkChunkSize
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
+from worker.idling import Idling
 from worker.metrics import WorkerMetrics
 from worker.serving import Serving, ServingModel, Surroundings, process_name
 from worker.stop_sign import StopSign
@@ -34,10 +37,9 @@ from worker.sweeper import Sweeper, SweepRules
 
 log = get_logger(__name__)
 
-# One message of Celery is worth this much work, or waiting for some: long enough that its cost of 2 ms vanishes, short
-# enough that a stopping worker, or the sweeper waiting for one, never waits longer. Longer than the second after which
-# beat sends the next, so that of two processes one always waits at the job store (docs/decisions/0015).
-_DRAIN_SECONDS: Final = 1.5
+# One message of Celery is worth this much work: long enough that its cost of 2 ms vanishes, short enough that a
+# stopping worker, or the sweeper waiting for one, never waits longer.
+_WORK_SECONDS: Final = 1.5
 
 
 class PoolProcess:
@@ -69,7 +71,7 @@ class PoolProcess:
         )
         self._bulk_size = BulkChunkSize(seconds=settings.bulk_chunk_seconds, most=settings.bulk_chunk_size)
         self._store = JobStore(client)
-        self._idle = IdleProcess(client, process_name())
+        self._idling = Idling(settings, process_name())
         self._register = WorkerRegister(client)
         storage = self._storage = Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         rules = SweepRules(settings.max_attempts, settings.retention_hours, self._limits)
@@ -92,48 +94,66 @@ class PoolProcess:
         """Leave the register, then Redis."""
         self._heartbeat.stop()
         self._client.close()
+        self._idling.close()
 
     def drain(self, hint: WorkHint) -> None:
-        """Work through waiting jobs for about a second; whoever waits longest comes first, whatever the hint says.
+        """Work through waiting jobs for a while; whoever waits longest comes first, whatever the hint says.
 
         While none waits, wait for the next one. A worker that stops ends the chunk in hand and leaves what waits, with
         its hint, to others.
         """
-        self._drain(hint.queue, end=time.monotonic() + _DRAIN_SECONDS)
+        self._drain(hint.queue, began=time.monotonic(), answers=True)
 
-    def _drain(self, queue: QueueName, *, end: float) -> None:
+    def _drain(self, queue: QueueName, *, began: float, answers: bool) -> None:
+        """Work and wait.
+
+        Args:
+            queue: Of the hint that this process leaves to others when it stops.
+            began: Instant at which the task began.
+            answers: Whether jobs may wait for this process: it took a hint, was called, or has found some.
+        """
+        may_wait = True
         try:
             while serving := self._model.get():
                 if self.stopping.is_set():
-                    self._hints.send(queue)
+                    self._hints.send(queue, int(answers))
                     return
                 if self._storage.is_away():
                     # Nothing is claimed that cannot be read. The sweeper's hints have this asked again each second.
                     log.warning("drain_interrupted", queue=queue.value, reason="the storage is out of reach")
                     return
-                limits = self._limits | {QueueName.BULK: self._bulk_size.get()}
-                wait_seconds = self._idle.bounded(end - time.monotonic())
-                claims = self._store.claim(
-                    limits,
-                    lease_seconds=self._settings.lease_seconds,
-                    process=self._idle.name,
-                    wait_seconds=wait_seconds,
-                )
+                wait_seconds = self._idling.left(time.monotonic() - began) if may_wait else 0.0
+                claims = self._claim(wait_seconds)
                 if not claims:
-                    if not wait_seconds or self._idle.wait(wait_seconds) is Call.TASK:
+                    if not wait_seconds:
                         return
+                    call = self._idling.wait(wait_seconds)
+                    # Who is wanted elsewhere looks once more, for it was noted as idle until now.
+                    answers, may_wait = call is Call.JOBS, call is not Call.TASK
                     continue
-                claimed = time.monotonic()
-                with self._heartbeat.holding(claims):
-                    sound = serving.work.run(claims, afterwards=serving.shadow.run)
-                self._bulk_size.note(len(claims), time.monotonic() - claimed)
-                if not sound:
-                    self._end_if_broken(serving)
-                if time.monotonic() >= end:
+                answers = may_wait = True
+                self._work_on(claims, serving)
+                if time.monotonic() >= began + _WORK_SECONDS:
                     self._hints.send(claims[0].queue)
                     return
         except (JobStoreUnavailableError, UnsafeRedisError) as error:
             log.warning("drain_interrupted", queue=queue.value, reason=error.log_reason)
+
+    def _claim(self, wait_seconds: float) -> list[Claim]:
+        return self._store.claim(
+            self._limits | {QueueName.BULK: self._bulk_size.get()},
+            lease_seconds=self._settings.lease_seconds,
+            process=self._idling.name,
+            wait_seconds=wait_seconds,
+        )
+
+    def _work_on(self, claims: Sequence[Claim], serving: Serving) -> None:
+        claimed = time.monotonic()
+        with self._heartbeat.holding(claims):
+            sound = serving.work.run(claims, afterwards=serving.shadow.run)
+        self._bulk_size.note(len(claims), time.monotonic() - claimed)
+        if not sound:
+            self._end_if_broken(serving)
 
     def explain(self, request: ExplanationRequest) -> None:
         """Draw one heat map."""
@@ -143,7 +163,7 @@ class PoolProcess:
 
     def sweep(self) -> None:
         """Run the sweeper once, then work as after a hint; what fails now is done by the next run."""
-        end = time.monotonic() + _DRAIN_SECONDS
+        began = time.monotonic()
         try:
             self._sweeper.repair()
             for queue in QueueName:
@@ -156,7 +176,7 @@ class PoolProcess:
         except OperationalError as error:
             log.warning("sweep_interrupted", reason=str(error))
         else:
-            self._drain(QueueName.INTERACTIVE, end=end)
+            self._drain(QueueName.INTERACTIVE, began=began, answers=False)
 
     def _wake_outdated(self) -> None:
         """Send a hint to each idle process that still holds another version, for it looks only when it is woken."""

@@ -7,7 +7,7 @@ from common.jobs.record import Explanation
 from common.jobs.scripts import Scripts
 from common.redis_client import redis_errors_translated
 
-# A drawing takes 50 ms and waits behind one second of work at most; after this its task is taken for lost.
+# A drawing takes 50 ms and waits behind 1.5 s of work at most; after this its task is taken for lost.
 _PATIENCE_MICROSECONDS = 15_000_000
 
 

@@ -12,7 +12,6 @@ import redis
 from common.jobs import keys
 from common.jobs.record import Job
 from common.jobs.store import JobStore
-from common.redis_client import redis_errors_translated
 
 # A message lost while Redis was away costs a waiter at most this long: it looks for itself then.
 _LOOK_ANYWAY_SECONDS = 1.0
@@ -46,8 +45,8 @@ class FinishedJobs:
             self._closed, listener = True, self._listener
         if listener is None:
             return
-        with redis_errors_translated():
-            # Wakes it; one that is not subscribed yet looks at the latest after a second.
+        # Wakes it; one that is not subscribed, or whose Redis is away, looks after a second.
+        with contextlib.suppress(redis.RedisError):
             self._redis.publish(keys.FINISHED_CHANNEL, "")
         listener.join()
 

@@ -8,11 +8,12 @@ import redis
 from common.jobs import keys
 from common.redis_client import redis_errors_translated
 
-# A wait this short is over before it is worth its two trips to Redis.
+# A wait shorter than this is over before it is worth its trips to Redis.
 _SHORTEST_SECONDS: Final = 0.02
 
-# What a wait may take of the time after which a silent Redis counts as gone.
+# What a wait may take of the time after which a silent Redis counts as gone; where that is short, no wait is worth it.
 _SHARE_OF_TIMEOUT: Final = 0.5
+_LEAST_TIMEOUT_SECONDS: Final = 0.4
 
 
 class Call(str, Enum):
@@ -28,6 +29,9 @@ class IdleProcess:
 
     A call is a hint like Celery's: it may be lost with the process, or find that another has taken the job.
 
+    Args:
+        client: Sends no command again: a wait that broke off would begin anew, with its whole time.
+
     Attributes:
         name: Unique among the processes of all hosts.
     """
@@ -36,7 +40,7 @@ class IdleProcess:
         self._redis = client
         self.name = name
         timeout: float = client.connection_pool.connection_kwargs["socket_timeout"]
-        self._longest_seconds = _SHARE_OF_TIMEOUT * timeout
+        self._longest_seconds = _SHARE_OF_TIMEOUT * timeout if timeout >= _LEAST_TIMEOUT_SECONDS else 0.0
 
     def bounded(self, seconds: float) -> float:
         """Give how long a process with so much time left should wait; 0 if not at all."""
@@ -46,7 +50,7 @@ class IdleProcess:
         """Wait to be called; None when the time is over.
 
         Raises:
-            JobStoreUnavailableError: Redis does not answer.
+            JobStoreUnavailableError: Redis does not answer, or has become a replica.
         """
         with redis_errors_translated():
             called: Any = self._redis.blpop([keys.WANTED + self.name], timeout=seconds)

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry, Counter
 
+from common.queues import QueueName
 from infra.local.processes import MARK_VARIABLE, read_record, start_of
 from tests.fixtures.stack import LocalStack
 from tests.waiting import wait_until
+from web.publisher import Publisher
 
 MakeStack = Callable[[], LocalStack]
 MakeImage = Callable[..., bytes]
@@ -203,3 +206,16 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
         return True
     return False
+
+
+def test_a_heat_map_waits_for_no_stale_hint(stack: LocalStack, make_image: MakeImage) -> None:
+    job_id = submit(stack, make_image(width=240, height=180))
+    wait_until(lambda: job_status(stack, job_id) == "succeeded", 60, what="the result")
+    unsent = Counter("unsent", "Hints that were not sent.", registry=CollectorRegistry())
+    publisher = Publisher(stack.redis_url, pool_size=1, unsent=unsent)
+    # As after a rush: each woke a process that found nothing, and of these some began to wait for jobs.
+    for _ in range(16):
+        assert publisher.publish(QueueName.INTERACTIVE)
+    publisher.broker.close()
+    answer = httpx.get(f"{stack.base_url}/api/v1/jobs/{job_id}/explanation", params={"wait": 20}, timeout=30)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")

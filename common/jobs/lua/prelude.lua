@@ -204,7 +204,7 @@ local function announce(ids)
     if #ids > 0 then redis.call('PUBLISH', FINISHED_CHANNEL, table.concat(ids, ' ')) end
 end
 
--- Calls processes that wait at the job store; returns how many. One that died meanwhile is called in vain, for a second at
+-- Calls processes that wait at the job store; returns how many. One that died meanwhile is called in vain, for 1.5 s at
 -- most: the sweeper's hints are what a job can rely on.
 local function call_idle(most, what)
     local idle = redis.call('ZREVRANGEBYSCORE', IDLE, '+inf', NOW, 'LIMIT', 0, most)

@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,21 @@ def test_objects_stored_together_leave_nothing_unfinished_behind(storage: Storag
     with pytest.raises(StorageUnavailableError):
         storage.put_new({image_key("abgood"): b"1", image_key("abtaken"): b"2", image_key("ablast"): b"3"})
     assert [path for path in (tmp_path / "storage").rglob("*") if path.is_file()] == []
+
+
+def test_an_image_that_is_erased_while_it_is_written_is_not_stored(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "storage" / image_key("abc")
+    flush = os.fsync
+
+    def erase(descriptor: int) -> None:
+        path.unlink(missing_ok=True)
+        flush(descriptor)
+
+    monkeypatch.setattr("os.fsync", erase)
+    with pytest.raises(StorageUnavailableError):
+        storage.put_new({image_key("abc"): b"one"})
 
 
 def test_jobs_stored_together_share_a_folder_and_nothing_else() -> None:

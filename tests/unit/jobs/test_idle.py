@@ -1,12 +1,19 @@
 """Processes that wait at the job store: who is called for what, and who is not."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from common.errors import JobStoreUnavailableError
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.idle import Call, IdleProcess
 from common.jobs.record import IdempotencyKey, NewJob, new_job_id
 from common.queues import QueueName
+from common.redis_client import connect
+from tests.fixtures.redis import RedisServer
 from tests.unit.jobs.conftest import LIMITS
+from tests.waiting import wait_until
 
 LONG = 30.0
 
@@ -87,6 +94,20 @@ def test_a_heat_map_sends_a_waiting_process_back_to_celery(client, store, verbs)
 def test_nobody_waits_longer_than_half_of_what_redis_may_take(client) -> None:
     idle = IdleProcess(client, "p1")  # of a client that gives Redis 2 s
     assert (idle.bounded(0.5), idle.bounded(5.0), idle.bounded(0.001), idle.bounded(-1.0)) == (0.5, 1.0, 0.0, 0.0)
+
+
+def test_nobody_waits_at_a_redis_that_is_given_no_time(redis_url: str) -> None:
+    with connect(redis_url, timeout_seconds=0.1, max_connections=1) as hasty:
+        assert IdleProcess(hasty, "p1").bounded(1.5) == 0.0
+
+
+def test_a_redis_that_becomes_a_replica_ends_the_wait(make_redis: Callable[[], RedisServer]) -> None:
+    connected = connect(make_redis().url, timeout_seconds=60, max_connections=2, retries=0)
+    with connected as client, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(IdleProcess(client, "p1").wait, LONG)
+        wait_until(lambda: client.info("clients")["blocked_clients"], what="the wait")
+        client.replicaof("127.0.0.1", 1)
+        assert isinstance(waiting.exception(timeout=10), JobStoreUnavailableError)
 
 
 def test_a_full_redis_is_told_to_no_process_that_finds_nothing(client, store) -> None:

@@ -5,7 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import redis
 
+import worker.idling
 import worker.process
 import worker.serving
 from common.jobs import keys
@@ -13,7 +15,7 @@ from common.jobs.explanations import ExplanationRegister
 from common.manifest import MANIFEST_NAME
 from common.messages import WorkHint
 from common.model_store import ModelStore
-from common.queues import QueueName
+from common.queues import CONSUMED_QUEUES, QueueName
 from common.settings import Settings
 from tests.scale.rig import VERSION, StandIn
 from tests.unit.worker.conftest import Bench
@@ -69,14 +71,21 @@ class Waiting:
         assert self._bench.store.get(job_id).status == "succeeded"
         return job_id
 
-    def call_back(self) -> None:
-        """Have the process go back to Celery, once it waits again."""
+    def call_back(self, *, stopping: bool = False) -> None:
+        """Have the process go back to Celery, once it waits again, or have it stop."""
         job_id = self.submit()
         wait_until(self._waits, what="a process that waits again")
+        if stopping:
+            self.process.stopping.set()
         ExplanationRegister(self._bench.client).ask(job_id)
 
     def _waits(self) -> int:
         return int(self._bench.client.zcard(keys.IDLE))
+
+
+@pytest.fixture
+def client(bench: Bench) -> redis.Redis:
+    return bench.client
 
 
 @pytest.fixture
@@ -86,12 +95,14 @@ def waiting(bench: Bench, redis_url: str, tmp_path: Path, monkeypatch: pytest.Mo
     (models / VERSION / MANIFEST_NAME).touch()
     ModelStore(models).set_current(VERSION)
     monkeypatch.setattr(worker.serving, "load_predictor", lambda *_, **__: StandIn())
-    monkeypatch.setattr(worker.process, "_DRAIN_SECONDS", _LONG_SECONDS)
+    monkeypatch.setattr(worker.idling, "_MOST_SECONDS", _LONG_SECONDS)
+    monkeypatch.setattr(worker.process, "_WORK_SECONDS", _LONG_SECONDS)
     hints = Hints()
     settings = Settings(
         redis_url=redis_url,
         job_store_url=redis_url,
         redis_timeout_seconds=2 * _LONG_SECONDS,
+        sweep_interval_seconds=_LONG_SECONDS,
         data_dir=tmp_path,
         model_store_dir=models,
     )
@@ -125,7 +136,32 @@ def test_a_stopping_process_leaves_the_job_that_it_is_called_for_to_others(waiti
     assert waiting.sent == [QueueName.INTERACTIVE]
 
 
-def test_a_process_that_nobody_calls_goes_back_to_celery(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.process, "_DRAIN_SECONDS", 0.1)
+def test_a_process_that_stops_while_it_waits_for_nothing_leaves_no_hint(waiting: Waiting) -> None:
+    task = waiting.begin(waiting.drain)
+    waiting.call_back(stopping=True)
+    task.result(timeout=10)
+    assert waiting.sent == []
+
+
+@pytest.mark.parametrize("queue", CONSUMED_QUEUES)
+def test_no_process_waits_while_a_celery_message_does(waiting: Waiting, client: redis.Redis, queue: str) -> None:
+    client.rpush(queue, "a heat map, a sweep, a hint that nobody took")
+    waiting.drain()  # would last a minute
+    assert client.zcard(keys.IDLE) == 0
+
+
+def test_no_process_waits_where_the_broker_does_not_tell(
+    waiting: Waiting, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: str) -> int:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(waiting.process._idling._broker, "exists", away)
+    waiting.drain()
+    assert client.zcard(keys.IDLE) == 0
+
+
+def test_a_process_that_nobody_calls_goes_back_to_celery(waiting: Waiting) -> None:
+    waiting.process._idling._task_seconds = 0.1
     waiting.drain()
     assert waiting.sent == []
