@@ -122,7 +122,7 @@ def test_a_cluster_is_refused_as_job_store_and_as_broker_by_a_sentence(cluster_p
 def test_beat_does_not_start_on_a_cluster(cluster_port: int, tmp_path: Path) -> None:
     given = {"DENTIQ_REDIS_URL": f"redis://127.0.0.1:{cluster_port}/0", "DENTIQ_DATA_DIR": str(tmp_path)}
     beat = [sys.executable, "-m", "celery", "-A", "worker.app:app", "beat"]
-    ended = subprocess.run(beat, env=os.environ | given, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(beat, env=os.environ | given, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert "dentiq beat: This Redis cannot be the broker: it runs as a cluster" in ended.stderr
 
