@@ -112,6 +112,8 @@ def test_the_confusion_matrix_is_drawn_in_the_readers_language(client: FlaskClie
     drawn = page.partition('<svg class="confusion"')[2].partition("</svg>")[0]
     for expected in ("Carie", "Gingivite", "Vraie classe", "Réponse"):
         assert expected in drawn
+    # On white, whatever the reader's colours are: a text without one of its own takes theirs.
+    assert re.findall(r"<text(?![^>]*fill=)", drawn) == []
     # As many numbers as cells, and those of a row add up to its photographs.
     counts = [int(number) for number in re.findall(r"<text[^>]*>(\d+)</text>", drawn)]
     assert len(counts) == 7 * 7
