@@ -14,11 +14,12 @@ from common.jobs import keys
 from common.redis_client import connect
 from tests.contract.dashboards import FILES, filled_in, queries
 from tests.contract.promql import rules
-from tests.fixtures.stack import LocalStack
+from tests.fixtures.stack import ROOT, LocalStack
 from tests.scrapes import assert_scrapes_are_quick
 from tests.waiting import wait_until
 
 PROGRAMS = ("prometheus", "prometheus-node-exporter", "prometheus-redis-exporter")
+EXPORTER = ROOT / ".venv-exporter" / "bin" / "python"
 JOBS = {"web", "worker", "celery", "redis", "node", "flower", "prometheus"}
 
 # Rules over the jobs of a folder wait for two evaluations of their group, half a minute apart.
@@ -54,21 +55,25 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def needed_programs() -> None:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if not EXPORTER.exists():
+        missing.append("celery-exporter")
     if missing and os.environ.get("CI"):
-        pytest.fail(f"missing: {', '.join(missing)}; .ci/run installs them from Debian")
+        pytest.fail(f"missing: {', '.join(missing)}; .ci/run installs what is Debian's, `make setup` the last")
     if missing:
-        pytest.skip(f"not on PATH: {', '.join(missing)} (Debian packages of these names)")
+        pytest.skip(f"not installed: {', '.join(missing)} (Debian packages, or `make setup` on Python 3.11 or 3.12)")
 
 
 @pytest.fixture(scope="module")
 def platform(needed_programs: None, tmp_path_factory: pytest.TempPathFactory, make_image: Callable[..., bytes]) -> Any:
     """A stack of its own that has worked: single images, one refused, one unreadable, then idle."""
     running = LocalStack(tmp_path_factory.mktemp("monitored"))
-    running.start()
-    wait_until(lambda: up(Prometheus(running)) == JOBS, 60, what="a first scrape of every target")
-    submit(running, make_image, 24)
-    yield running
-    running.clean_up()
+    try:
+        running.start()
+        wait_until(lambda: up(Prometheus(running)) == JOBS, 60, what="a first scrape of every target")
+        submit(running, make_image, 24)
+        yield running
+    finally:
+        running.clean_up()
 
 
 @pytest.fixture(scope="module")
