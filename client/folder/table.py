@@ -36,7 +36,10 @@ def open_table(path: Path, labels: Sequence[str]) -> Table:
 
 
 class CsvTable:
-    """The columns of the server's own export; a label that appears later widens the table."""
+    """The columns of the server's own export but its last, `correction`: a row is written before anybody has read it.
+
+    A label that appears later widens the table.
+    """
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
         self._path = path
