@@ -22,6 +22,7 @@ from web.api.pathologies import pathologies_api
 from web.api.unknown_parameters import refuse_unknown_parameters
 from web.forms import FormRequest
 from web.i18n import register_languages
+from web.json_bodies import ShallowJSON
 from web.pages.batches import batch_pages
 from web.pages.language import language
 from web.pages.model_card import model_card
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> OpenAPI:
         template_folder="templates",
     )
     app.request_class = FormRequest
+    app.json = ShallowJSON(app)
     attach_services(app, services)
     # Werkzeug drops a request's unread body by these; the upload route sets its own (see web.multipart).
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
