@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -16,6 +17,9 @@ _COLUMNS: Final = ("file", "job_id", "status", "outcome", "label", "probability"
 # A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV injection): the last four are the
 # full-width forms of = + - @, which some take for the same. Web and client hold the same list, as a test knows.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+# Where a spreadsheet begins a cell: it may take tabs and, in French and other languages, semicolons for commas.
+_FORMULA: Final = re.compile(rf"""(^|[;\t]"*)(?=[{re.escape("".join(FORMULA_STARTS))}])""")
 
 
 class BatchLinksDocument(BaseModel):
@@ -109,7 +113,7 @@ def _row(job: Job, labels: Sequence[str]) -> list[str]:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return _FORMULA.sub(r"\1'", cell)
 
 
 def _csv(rows: Iterable[Sequence[str]]) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -15,6 +16,9 @@ COLUMNS: Final = ("file", "job_id", "status", "outcome", "label", "probability",
 # A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV injection): the last four are the
 # full-width forms of = + - @, which some take for the same. Web and client hold the same list, as a test knows.
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+# Where a spreadsheet begins a cell: it may take tabs and, in French and other languages, semicolons for commas.
+_FORMULA: Final = re.compile(rf"""(^|[;\t]"*)(?=[{re.escape("".join(FORMULA_STARTS))}])""")
 
 
 class Table(Protocol):
@@ -125,7 +129,7 @@ def _probabilities(job: Job, labels: Sequence[str]) -> list[str]:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return _FORMULA.sub(r"\1'", cell)
 
 
 def _close(file: Any) -> None:
