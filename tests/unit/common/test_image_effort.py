@@ -1,5 +1,6 @@
 """Pictures that few bytes make expensive are refused before anything decodes them."""
 
+import random
 import time
 
 import pytest
@@ -31,6 +32,21 @@ def test_ordinary_pictures_are_not(name: str) -> None:
 
 def test_a_picture_with_as_many_scans_as_are_read_is_read() -> None:
     encode_preview(scans(20, edge=64), max_edge=64)
+
+
+@pytest.mark.parametrize("name", ["progressive.jpg", "two-pictures.mpo", "orientation-6.jpg"])
+def test_what_stands_behind_a_picture_is_no_effort(name: str) -> None:
+    film = random.Random(1).randbytes(6_000_000)  # of a motion photo
+    assert film.count(b"\xff\xda") > MAX_SCANS
+    inspect_image(sound()[name] + film, LIMITS)
+
+
+def test_scans_are_counted_though_a_segment_looks_like_the_end() -> None:
+    many = scans(MAX_SCANS + 1)
+    first = many.index(b"\xff\xda")
+    comment = b"\xff\xfe\x00\x04\xff\xd9"
+    with pytest.raises(ImageTooComplexError):
+        inspect_image(many[:first] + comment + many[first:], LIMITS)
 
 
 def test_a_decoding_that_does_not_end_is_ended_by_its_processor_time() -> None:
