@@ -9,6 +9,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
+from common.errors import InvalidRequestError
+
 _MULTIPART: Final = "multipart/form-data"
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -19,15 +21,20 @@ _MAX_HEADERS: Final = 16
 # Decodes whatever comes; what was UTF-8 is told from it afterwards.
 _HEADER_CHARSET: Final = "latin-1"
 
+_NO_FORM: Final = (
+    "The multipart form cannot be read: it breaks off, or it is not built as its Content-Type says (RFC 7578). "
+    "Send it again whole; leave its boundaries to an HTTP library, such as curl -F."
+)
+
+# Of text in a field; as Werkzeug has them.
+_TEXT_CHARSETS: Final = frozenset({"ascii", "us-ascii", "utf-8", "iso-8859-1"})
+
 Form = MultiDict[str, str]
 Files = MultiDict[str, FileStorage]
 
 
 class FormParser(FormDataParser):
-    """Read forms as Werkzeug does, with its limits and its streams for files.
-
-    What is no form, or breaks off, is an empty one.
-    """
+    """Read forms as Werkzeug does, with its limits and its streams for files."""
 
     def parse(
         self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
@@ -38,6 +45,7 @@ class FormParser(FormDataParser):
             The stream, fields and files.
 
         Raises:
+            InvalidRequestError: It is no form, or breaks off.
             RequestEntityTooLarge: It has more parts than allowed, or a field more bytes.
             ClientDisconnected: The sender broke off.
         """
@@ -52,12 +60,14 @@ class FormParser(FormDataParser):
                 header_charset=_HEADER_CHARSET,
             ) as parser:
                 while not parser.closed:
-                    for event in parser.parse(stream.read(_PIECE_BYTES)):
+                    piece = stream.read(_PIECE_BYTES)
+                    reading.has_begun = reading.has_begun or bool(piece)
+                    for event in parser.parse(piece):
                         reading.take(event)
-        except MultipartError:
+        except MultipartError as error:
             reading.close()
-            if not self.silent:
-                raise
+            if reading.has_begun or stream.read(1):
+                raise InvalidRequestError(_NO_FORM) from error
             return stream, self.cls(), self.cls()
         except BaseException:
             reading.close()
@@ -75,7 +85,11 @@ class FormRequest(Request):
 
 
 class _Reading:
-    """The parts of one form so far."""
+    """The parts of one form so far.
+
+    Attributes:
+        has_begun: Whether anything has come at all.
+    """
 
     def __init__(self, parser: FormParser, content_length: int | None) -> None:
         self.fields: list[tuple[str, str]] = []
@@ -86,6 +100,8 @@ class _Reading:
         self._name = ""
         self._file: FileStorage | None = None
         self._text = bytearray()
+        self._charset = "utf-8"
+        self.has_begun = False
 
     def take(self, event: Any) -> None:
         """Take an event of the parser: the head of a part, bytes of it, or None at its end."""
@@ -114,6 +130,7 @@ class _Reading:
             raise RequestEntityTooLarge
         self._name = _text(segment.name or "")
         self._text = bytearray()
+        self._charset = segment.charset if segment.charset in _TEXT_CHARSETS else "utf-8"
         self._file = None
         filename = _filename(segment)
         if filename is not None:
@@ -127,7 +144,7 @@ class _Reading:
 
     def _end(self) -> None:
         if self._file is None:
-            self.fields.append((self._name, self._text.decode(errors="replace")))
+            self.fields.append((self._name, self._text.decode(self._charset, "replace")))
         else:
             self._file.stream.seek(0)
             self.files.append((self._name, self._file))
@@ -135,10 +152,11 @@ class _Reading:
 
 def _filename(segment: MultipartSegment) -> str | None:
     """Give the file name of a part; None of one that is no file."""
-    if segment.filename is not None:
-        return _text(segment.filename)
-    # Older clients write other than ASCII as RFC 5987 tells mail to (filename*=utf-8''...), which forms should not.
-    return parse_options_header(segment.header("Content-Disposition"))[1].get("filename")
+    disposition = segment.header("Content-Disposition")
+    if "*" in disposition:
+        # Older clients write other than ASCII as RFC 5987 tells mail to (filename*=utf-8''...), which forms should not.
+        return parse_options_header(disposition)[1].get("filename")
+    return None if segment.filename is None else _text(segment.filename)
 
 
 def _text(latin: str) -> str:

@@ -85,6 +85,8 @@ def _from_form(request: Request) -> Upload:
     files = request.files.getlist(FIELD)
     if len(files) > 1:
         raise InvalidRequestError(f"The form has {len(files)} images; send one in a request.")
+    if FIELD in request.form:
+        raise ImageMissingError(f"Field `{FIELD}` came as text, not as a file (curl -F {FIELD}=@photo.jpg URL).")
     # A page's form without a chosen file sends the field with an empty name.
     if not files or (not files[0].filename and not files[0].content_length and not files[0].read(1)):
         others = sorted({*request.form, *request.files})

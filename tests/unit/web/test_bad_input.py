@@ -82,9 +82,22 @@ BAD_BODIES = {
     "nothing at all": ({}, 400, "image_missing"),
     "a form without a file": ({"data": {"note": "x"}}, 400, "image_missing"),
     "an empty form": ({"data": b"", "content_type": "multipart/form-data; boundary=x"}, 400, "image_missing"),
-    "a form without a boundary": ({"data": b"x", "content_type": "multipart/form-data"}, 400, "image_missing"),
+    "a form without a boundary": ({"data": b"x", "content_type": "multipart/form-data"}, 400, "invalid_request"),
     "a text where the file should be": ({"data": {"image": "photo.jpg"}}, 400, "image_missing"),
-    "an unchosen file": ({"data": {"image": (io.BytesIO(b""), "")}}, 400, "image_missing"),
+    "an unchosen file": (
+        {
+            "data": b'--x\r\nContent-Disposition: form-data; name="image"; filename=""\r\n\r\n\r\n--x--\r\n',
+            "content_type": "multipart/form-data; boundary=x",
+        },
+        400,
+        "image_missing",
+    ),
+    "an image as text": ({"data": {"image": "photo.jpg"}}, 400, "image_missing"),
+    "a form that breaks off": (
+        {"data": b"--x\r\nContent-Disposition: form", "content_type": "multipart/form-data; boundary=x"},
+        400,
+        "invalid_request",
+    ),
     "JSON": ({"json": {"image": "x"}}, 400, "image_missing"),
     "an empty raw body": ({"data": b"", "content_type": "image/jpeg"}, 400, "image_empty"),
     "a raw body that is too large": (

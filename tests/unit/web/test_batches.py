@@ -216,7 +216,7 @@ def test_images_and_an_archive_may_come_together(folder: Folder, photo: bytes) -
 @pytest.mark.parametrize("field", ["images", "archive"])
 def test_a_field_without_a_file_name_is_told_so(folder: Folder, photo: bytes, field: str) -> None:
     data = {"images": [(io.BytesIO(photo), "a.jpg")], field: "text"} if field == "archive" else {field: "text"}
-    answer = folder.client.post(f"{folder.url}/images", data=data, content_type="multipart/form-data")
+    answer = folder.client.post(f"{folder.url}/images", data=data)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
     assert "as text" in answer.get_json()["detail"]
 
@@ -243,9 +243,19 @@ def test_too_many_images_in_a_request_are_refused(folder: Folder, photo: bytes) 
     assert folder.read()["total"] == 0
 
 
-@pytest.mark.parametrize("data", [{}, {"image": "text"}, {"images": (io.BytesIO(b""), "")}])
-def test_a_request_without_images_is_refused(folder: Folder, data: dict[str, Any]) -> None:
-    answer = folder.client.post(f"{folder.url}/images", data=data, content_type="multipart/form-data")
+UNCHOSEN = b'--x\r\nContent-Disposition: form-data; name="images"; filename=""\r\n\r\n\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"data": {}, "content_type": "multipart/form-data"},
+        {"data": {"image": "text"}},
+        {"data": UNCHOSEN, "content_type": "multipart/form-data; boundary=x"},
+    ],
+)
+def test_a_request_without_images_is_refused(folder: Folder, sent: dict[str, Any]) -> None:
+    answer = folder.client.post(f"{folder.url}/images", **sent)
     assert (answer.status_code, answer.get_json()["code"]) == (400, "image_missing")
 
 

@@ -6,6 +6,7 @@ import pytest
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from common.errors import InvalidRequestError
 from web.forms import FormParser
 
 File = tuple[str, str, bytes]
@@ -38,6 +39,8 @@ FORMS: dict[str, bytes] = {
     "no file chosen": part(b'name="image"; filename=""', b"", b"Content-Type: application/octet-stream") + END,
     "a name in UTF-8": part('name="image"; filename="carié.jpg"'.encode()) + END,
     "a name in RFC 5987": part(b"name=\"image\"; filename*=utf-8''cari%C3%A9.jpg") + END,
+    "a name in both": part(b'name="image"; filename="carie.jpg"; filename*=utf-8\'\'cari%C3%A9.jpg') + END,
+    "text of another charset": part(b'name="note"', b"\xe9", b"Content-Type: text/plain; charset=iso-8859-1") + END,
     "no quotes": part(b"name=image; filename=a.jpg") + END,
     "a preamble and an epilogue": b"to whom it may concern\r\n" + part(b'name="a"') + END + b"yours\r\n" * 20_000,
     "an empty form": END,
@@ -60,7 +63,6 @@ def test_a_name_in_another_charset_is_kept_as_well_as_it_can_be() -> None:
 
 
 BROKEN: dict[str, bytes] = {
-    "nothing": b"",
     "no boundary": b"hello" * 50_000,
     "no end": part(b'name="image"; filename="a"'),
     "half a head": b"--" + BOUNDARY.encode() + b"\r\nContent-Disposition: form",
@@ -73,14 +75,20 @@ BROKEN: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_no_form_is_an_empty_one(body: bytes) -> None:
-    _, form, files = FormParser().parse(io.BytesIO(body), "multipart/form-data", len(body), {"boundary": BOUNDARY})
-    assert (list(form), list(files)) == ([], [])
+def test_what_is_no_form_is_told(body: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot be read"):
+        read(body)
 
 
 @pytest.mark.parametrize("boundary", ["", "a\nb", "é" * 10])
-def test_a_boundary_that_is_none_makes_an_empty_form(boundary: str) -> None:
-    _, form, files = FormParser().parse(io.BytesIO(END), "multipart/form-data", len(END), {"boundary": boundary})
+def test_a_boundary_that_is_none_makes_no_form(boundary: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        FormParser().parse(io.BytesIO(END), "multipart/form-data", len(END), {"boundary": boundary})
+
+
+@pytest.mark.parametrize("boundary", ["", BOUNDARY])
+def test_nothing_is_an_empty_form(boundary: str) -> None:
+    _, form, files = FormParser().parse(io.BytesIO(), "multipart/form-data", 0, {"boundary": boundary})
     assert (list(form), list(files)) == ([], [])
 
 
