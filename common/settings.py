@@ -154,8 +154,9 @@ class Settings(BaseModel):
 
     @field_validator("redis_ca_file", "redis_cert_file", "redis_key_file")
     @classmethod
-    def _only_beside_tls(cls, value: Path, info: ValidationInfo) -> Path:
-        require_tls(*map(_text_of, (info.data.get("redis_url"), info.data.get("job_store_url"))))
+    def _only_beside_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None:
+            require_tls(*map(_text_of, (info.data.get("redis_url"), info.data.get("job_store_url"))))
         return value
 
     @field_validator("webhook_secret")
