@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from common.api_keys import ApiKey, KeyFile, Scope
 from common.errors import ConfigurationError, JobStoreUnavailableError
@@ -75,9 +76,13 @@ def _file() -> KeyFile:
 def _uses() -> dict[str, datetime] | None:
     """When each key was last used; None where the job store does not answer."""
     settings = _settings()
-    url = settings.effective_job_store_url
+    if "redis_url" not in settings.model_fields_set:
+        # That of `make run`, which it starts itself where nobody names another.
+        settings = settings.model_copy(
+            update={"redis_url": SecretStr(f"redis://127.0.0.1:{settings.local_redis_port}/0")}
+        )
     try:
-        with connect(url, timeout_seconds=_REDIS_SECONDS, max_connections=1) as client:
+        with connect(settings.effective_job_store_url, timeout_seconds=_REDIS_SECONDS, max_connections=1) as client:
             return KeyUses(client).latest()
     except JobStoreUnavailableError:
         return None
