@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import httpx
 import psutil
 
 from common.jobs.store import JobStore
@@ -119,6 +120,7 @@ class Platform:
             stack = LocalStack(Path(name) / "var")
             try:
                 stack.start()
+                wait_until(lambda: _observed(stack), 60, what="Flower")
                 self.send(stack, make(Path(name) / "warm-up", "photographs", WARM_UP_IMAGES), Path(name) / "w")
                 before = self.cpu_by_part(stack)
                 told = self.send(stack, folder, Path(name) / "t")
@@ -157,6 +159,13 @@ def send_singles(stack: LocalStack, folder: Path, out: Path, *, awaits: bool = F
         wait_until(lambda: _ended(store) >= target, _LONGEST_SECONDS, what="the last result")
         latest = max(job.finished_at.timestamp() for job in _latest(store, client) if job.finished_at)
     return told | {"seconds": latest - told["began"]}
+
+
+def _observed(stack: LocalStack) -> bool:
+    """Whether the last part to come up is there: Flower's start takes most of a second of a processor."""
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{stack.flower_port}/", timeout=5).status_code > 0
+    return False
 
 
 def _ended(store: JobStore) -> int:
