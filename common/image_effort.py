@@ -14,8 +14,10 @@ _SCAN: Final = b"\xff\xda"
 
 _START_BYTES: Final = 2
 _END: Final = 0xD9
-# Marks without a segment behind them: start of a picture, and one of arithmetic coders.
-_BARE: Final = frozenset({0x01, 0xD8})
+_START: Final = 0xD8
+# What stands below has no length. A decoder that finds it among pixels passes it alone and takes the next scan for one:
+# scans that a length seemed to cover would go uncounted.
+_FIRST_WITH_LENGTH: Final = 0xC0
 # Within the coded pixels a byte of 0xff is followed by 0 or by a restart mark; before a mark it may stand repeatedly.
 _MARK: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # A picture of 64 scans has a few tables before each.
@@ -61,6 +63,6 @@ def _has_many_scans(data: bytes) -> bool:
             return True
         if mark == _END:
             return False
-        if mark not in _BARE:
+        if mark >= _FIRST_WITH_LENGTH and mark != _START:
             place += max(2, int.from_bytes(data[place : place + 2], "big"))
     return False

@@ -1,6 +1,7 @@
 """Pictures that few bytes make expensive are refused before anything decodes them."""
 
 import random
+import struct
 import time
 
 import pytest
@@ -47,6 +48,15 @@ def test_scans_are_counted_though_a_segment_looks_like_the_end() -> None:
     comment = b"\xff\xfe\x00\x04\xff\xd9"
     with pytest.raises(ImageTooComplexError):
         inspect_image(many[:first] + comment + many[first:], LIMITS)
+
+
+def test_scans_are_counted_behind_a_mark_that_only_seems_to_have_a_length() -> None:
+    plain = scans(0, edge=64)
+    hidden = plain[plain.rindex(b"\xff\xda") : -2] * (MAX_SCANS + 1)
+    # Decoders pass this mark alone, whatever follows it.
+    length = struct.pack(">H", len(hidden) + 2)
+    with pytest.raises(ImageTooComplexError):
+        inspect_image(plain[:-2] + b"\xff\x02" + length + hidden + plain[-2:], LIMITS)
 
 
 def test_a_decoding_that_does_not_end_is_ended_by_its_processor_time() -> None:
