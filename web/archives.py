@@ -102,7 +102,7 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, max
             return Upload(stream.read(_bytes_to_read(entry, max_bytes)), name)
     except NotImplementedError:
         return Upload(b"", name, _wrong_method(entry))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, OverflowError):
         damaged = EntryDamagedError("The file cannot be unpacked: it is damaged in the archive; pack it again.")
         return Upload(b"", name, damaged)
 

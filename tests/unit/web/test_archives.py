@@ -193,12 +193,25 @@ def packed(method: int) -> bytes:
     return file.getvalue()
 
 
+def with_place(data: bytes, place: int) -> bytes:
+    """Let the directory lie about where the only entry begins, as ZIP64 may."""
+    entry, end = data.rindex(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    forged = bytearray(data)
+    struct.pack_into("<L", forged, entry + 42, 0xFFFFFFFF)
+    (name,) = struct.unpack_from("<H", forged, entry + 28)
+    struct.pack_into("<H", forged, entry + 30, 12)
+    struct.pack_into("<L", forged, end + 12, end - entry + 12)
+    after = entry + 46 + name
+    return bytes(forged[:after] + struct.pack("<HHQ", 1, 8, place) + forged[after:])
+
+
 UNREADABLE = {
     "encrypted": (flagged(zipped(("a.jpg", b"x")), 0x1), "entry_encrypted", "password"),
     "encrypted, by LZMA": (flagged(packed(zipfile.ZIP_LZMA), 0x1), "entry_encrypted", "password"),
     "LZMA": (packed(zipfile.ZIP_LZMA), "entry_method_unsupported", "packed by LZMA"),
     "bzip2": (packed(zipfile.ZIP_BZIP2), "entry_method_unsupported", "packed by bzip2"),
     "patches": (flagged(zipped(("a.jpg", b"x")), 0x20), "entry_method_unsupported", "plain zip"),
+    "far beyond the end": (with_place(zipped(("a.jpg", b"x")), 2**63 + 5), "entry_damaged", "damaged"),
     "less than it holds": (with_declared_size(zipped(("a.jpg", bytes(100_000))), 10), "entry_damaged", "damaged"),
 }
 
