@@ -153,7 +153,7 @@ class _Reading:
 def _filename(segment: MultipartSegment) -> str | None:
     """Give the file name of a part; None of one that is no file."""
     disposition = segment.header("Content-Disposition")
-    if "*" in disposition:
+    if "filename*" in disposition.lower():
         # Older clients write other than ASCII as RFC 5987 tells mail to (filename*=utf-8''...), which forms should not.
         return parse_options_header(disposition)[1].get("filename")
     return None if segment.filename is None else _text(segment.filename)

@@ -38,6 +38,7 @@ FORMS: dict[str, bytes] = {
     "curl's order": part(b'filename="a.jpg"; name="image"') + END,
     "no file chosen": part(b'name="image"; filename=""', b"", b"Content-Type: application/octet-stream") + END,
     "a name in UTF-8": part('name="image"; filename="carié.jpg"'.encode()) + END,
+    "a star in a name": part('name="image"; filename="carié*.jpg"'.encode()) + END,
     "a name in RFC 5987": part(b"name=\"image\"; filename*=utf-8''cari%C3%A9.jpg") + END,
     "a name in both": part(b'name="image"; filename="carie.jpg"; filename*=utf-8\'\'cari%C3%A9.jpg') + END,
     "text of another charset": part(b'name="note"', b"\xe9", b"Content-Type: text/plain; charset=iso-8859-1") + END,
