@@ -13,7 +13,7 @@ from common.redis_client import redis_errors_translated
 
 @dataclass(frozen=True)
 class Overview:
-    """The job store at one instant.
+    """The job store as one round trip found it.
 
     Attributes:
         depth: Jobs that wait, by queue.

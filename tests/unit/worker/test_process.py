@@ -48,9 +48,13 @@ class Waiting:
         self._bench = bench
         self._threads = threads
 
+    def started(self, task: Callable[[], None]) -> "Future[None]":
+        """Begin a task."""
+        return self._threads.submit(task)
+
     def begin(self, task: Callable[[], None]) -> "Future[None]":
         """Begin a task; return once the process waits in it."""
-        running = self._threads.submit(task)
+        running = self.started(task)
         wait_until(lambda: self._waits() or running.done(), what="a process that waits")
         assert not running.done()
         return running
@@ -146,7 +150,7 @@ def test_a_process_that_stops_while_it_waits_for_nothing_leaves_no_hint(waiting:
 @pytest.mark.parametrize("queue", CONSUMED_QUEUES)
 def test_no_process_waits_while_a_celery_message_does(waiting: Waiting, client: redis.Redis, queue: str) -> None:
     client.rpush(queue, "a heat map, a sweep, a hint that nobody took")
-    waiting.drain()  # would last a minute
+    waiting.started(waiting.drain).result(timeout=20)  # would last a minute
     assert client.zcard(keys.IDLE) == 0
 
 
@@ -157,7 +161,7 @@ def test_no_process_waits_where_the_broker_does_not_tell(
         raise redis.ConnectionError
 
     monkeypatch.setattr(waiting.process._idling._broker, "exists", away)
-    waiting.drain()
+    waiting.started(waiting.drain).result(timeout=20)
     assert client.zcard(keys.IDLE) == 0
 
 

@@ -99,7 +99,7 @@ def test_a_broker_that_is_away_does_not_end_beat(make_redis: Callable[[], RedisS
 def test_a_broker_that_is_silent_holds_neither_a_turn_of_beat_nor_its_end(
     redis_url: str, broker: redis.Redis, make_link: Callable[[int], Link], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.schedule._LONGEST_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("worker.schedule._LONGEST_SILENCE_SECONDS", 3.0)
     link = make_link(urlsplit(redis_url).port or 0)
     app = create_app(Settings(redis_url=f"redis://127.0.0.1:{link.port}/0", sweep_interval_seconds=100))
     beat = BoundedScheduler(app=app)
