@@ -12,6 +12,7 @@ import pytest
 
 from common.errors import ConfigurationError, ModelInvalidError
 from common.model_store import ModelStore, sha256_of
+from tests.fixtures.images import RealPhoto
 from worker.inference import devices
 from worker.inference.golden import golden_batch
 from worker.inference.prediction import Prediction
@@ -69,6 +70,19 @@ def test_torch_and_onnx_agree(store: ModelStore, predictor: Predictor) -> None:
     assert np.abs(ours - theirs).max() < 1e-3
     assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).all()
     assert (torch.runtime_name, torch.device_name) == ("torch", "cpu")
+
+
+def test_torch_and_onnx_agree_on_real_photographs(
+    store: ModelStore, predictor: Predictor, real_photos: list[RealPhoto]
+) -> None:
+    torch = load_predictor(store, runtime="torch", device="cpu")
+    # Every third of the test photographs: all of them take a minute.
+    tested = [photo.path for photo in real_photos if photo.split == "test"][::3]
+    assert len(tested) >= 100
+    batch = [predictor.decode(path.read_bytes()) for path in tested]
+    ours, theirs = predictor.infer(batch), torch.infer(batch)
+    assert np.abs(ours - theirs).max() < 0.03
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= 0.99
 
 
 def test_a_damaged_file_is_refused_before_it_is_read(copied: ModelStore) -> None:
