@@ -21,8 +21,8 @@ from client import Dentiq, Job
 from tests.fixtures.images import REAL_PHOTOS, encode_image
 from tests.fixtures.stack import LocalStack
 
-# The promise of this version; a later one goes on to 10 ms.
-LIMIT_MS = 60.0
+MEDIAN_BAR_MS = 10.0
+P99_BAR_MS = 30.0
 WARM_UP_JOBS = 20
 SHORT_POLL_SECONDS = 0.02
 
@@ -91,9 +91,11 @@ def bench_image() -> bytes:
 
 
 @click.command()
-@click.option("--jobs", default=200, show_default=True, help="Jobs for each way of polling.")
+@click.option(
+    "--jobs", default=200, type=click.IntRange(min=2), show_default=True, help="Jobs for each way of polling."
+)
 def main(jobs: int) -> None:
-    """Measure with a long poll and with short polls; fail if the median overhead is above the promise."""
+    """Measure with a long poll and with short polls; exit with 1 if the long poll misses a bar."""
     image = bench_image()
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as folder:
         stack = LocalStack(Path(folder))
@@ -108,9 +110,11 @@ def main(jobs: int) -> None:
     click.echo(f"{len(image)} bytes, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     click.echo(describe("Long poll (?wait=20)", held))
     click.echo(describe(f"Short polls every {1e3 * SHORT_POLL_SECONDS:.0f} ms", asked))
-    median = statistics.median(sample.overhead_ms for sample in held)
-    click.echo(f"Median overhead {median:.1f} ms; at most {LIMIT_MS:.0f} ms is promised.")
-    sys.exit(0 if median <= LIMIT_MS else 1)
+    overheads = [sample.overhead_ms for sample in held]
+    median, p99 = statistics.median(overheads), statistics.quantiles(overheads, n=100)[98]
+    for name, found, bar in (("Median", median, MEDIAN_BAR_MS), ("99th percentile of the", p99, P99_BAR_MS)):
+        click.echo(f"{name} overhead {found:.1f} ms, bar {bar:.0f} ms: {'met' if found <= bar else 'MISSED'}.")
+    sys.exit(0 if median <= MEDIAN_BAR_MS and p99 <= P99_BAR_MS else 1)
 
 
 if __name__ == "__main__":
