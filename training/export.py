@@ -11,6 +11,7 @@ import click
 import numpy as np
 import torch
 
+from common.curves import CURVES_NAME
 from common.errors import ModelError
 from common.manifest import GoldenCase, Manifest, Preprocessing
 from common.model_store import ModelStore, sha256_of
@@ -117,7 +118,8 @@ def _load_metrics(run: Run) -> dict[str, Any]:
 def _copy_extras(run: Run, folder: Path) -> None:
     foreign = run.folder / FOREIGN_FILE
     pictures = pictures_folder(run, "test")
-    for path in [*([foreign] if foreign.is_file() else []), *sorted(pictures.glob("*.png"))]:
+    drawn = [*sorted(pictures.glob("*.png")), pictures / CURVES_NAME]
+    for path in (path for path in (foreign, *drawn) if path.is_file()):
         shutil.copyfile(path, folder / path.name)
     # A class brings its information pages along, so that a new pathology needs no code.
     dataset = run.dataset()

@@ -32,6 +32,23 @@ def log_loss(probabilities: Floats, truth: Labels) -> float:
     return -float(np.mean(np.log(probabilities[np.arange(len(truth)), truth] + 1e-12)))
 
 
+def reliability(probabilities: Floats, truth: Labels, *, bins: int = 15) -> list[tuple[int, float, int]]:
+    """Compare what is promised with what is right, over bins of equal mass by rising probability of the top label.
+
+    Args:
+        probabilities: float [N, L].
+        truth: Label index of each row.
+        bins: How many at most.
+
+    Returns:
+        Of each bin: rows, mean probability of the top label, rows whose top label is right.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
+    return [(len(part), float(confidence[part].mean()), int(right[part].sum())) for part in parts if len(part)]
+
+
 def calibration_error(probabilities: Floats, truth: Labels, *, bins: int = 15) -> float:
     """Compute the expected calibration error of the top label over bins of equal mass (Nixon et al. 2019).
 
@@ -40,15 +57,8 @@ def calibration_error(probabilities: Floats, truth: Labels, *, bins: int = 15) -
         truth: Label index of each row.
         bins: How many.
     """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
-    order = np.argsort(confidence, kind="stable")
-    gaps = [
-        len(part) * abs(float(confidence[part].mean()) - float(right[part].mean()))
-        for part in np.array_split(order, bins)
-        if len(part)
-    ]
-    return sum(gaps) / len(truth)
+    found = reliability(probabilities, truth, bins=bins)
+    return sum(abs(rows * confidence - right) for rows, confidence, right in found) / len(truth)
 
 
 def risk_coverage(probabilities: Floats, truth: Labels) -> tuple[Floats, Floats]:

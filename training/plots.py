@@ -8,19 +8,18 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from common.curves import CURVES_NAME, Curves
 from training.atomic import whole
+from training.curves import measure_curves
 from training.evaluate import Thresholds
-from training.measure import confusion, risk_coverage
+from training.measure import confusion
 from training.outputs import SplitOutputs, split_outputs
 from training.run import Run
-from worker.inference.calibration import probabilities
 
 # No window system on a server.
 matplotlib.use("Agg")
 
 from matplotlib import pyplot
-
-_BINS = 10
 
 
 def pictures_folder(run: Run, split: str) -> Path:
@@ -29,15 +28,19 @@ def pictures_folder(run: Run, split: str) -> Path:
 
 
 def draw_all(run: Run, split: str, thresholds: Thresholds) -> None:
-    """Draw every picture of a run's split."""
+    """Draw every picture of a run's split, and write beside them the numbers of the curves, for pages that draw."""
     outputs, labels = split_outputs(run, split), run.dataset().labels
-    folder, history = pictures_folder(run, split), run.folder / "history.json"
+    folder, stored = pictures_folder(run, split), run.folder / "history.json"
     folder.mkdir(exist_ok=True)
-    if history.is_file():
-        draw_history(folder / "history.png", json.loads(history.read_text(encoding="utf-8")))
+    history = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else []
+    curves = measure_curves(outputs, thresholds, history)
+    if history:
+        draw_history(folder / "history.png", history)
     draw_confusion(folder / "confusion.png", outputs, labels)
-    draw_reliability(folder / "reliability.png", outputs, thresholds)
-    draw_risk_coverage(folder / "risk_coverage.png", outputs, thresholds)
+    draw_reliability(folder / "reliability.png", curves)
+    draw_risk_coverage(folder / "risk_coverage.png", curves)
+    with whole(folder / CURVES_NAME) as part:
+        part.write_text(curves.as_json(), encoding="utf-8")
 
 
 def draw_history(path: Path, history: list[dict[str, Any]]) -> None:
@@ -74,25 +77,22 @@ def draw_confusion(path: Path, outputs: SplitOutputs, labels: tuple[str, ...]) -
     _save(figure, path)
 
 
-def draw_reliability(path: Path, outputs: SplitOutputs, thresholds: Thresholds) -> None:
+def draw_reliability(path: Path, curves: Curves) -> None:
     """Draw how often answers of a confidence are right."""
-    rows = probabilities(outputs.logits, thresholds.temperature)
-    confidence, right = rows.max(axis=1), rows.argmax(axis=1) == outputs.truth
-    parts = [part for part in np.array_split(np.argsort(confidence), _BINS) if len(part)]
     figure, axes = pyplot.subplots(figsize=(3.8, 3.6), layout="constrained")
     axes.plot([0, 1], [0, 1], "k:", linewidth=1)
-    axes.plot([confidence[p].mean() for p in parts], [right[p].mean() for p in parts], "C0o-")
+    parts = curves.reliability
+    axes.plot([part.confidence for part in parts], [part.right / part.images for part in parts], "C0o-")
     axes.set(xlabel="probability given", ylabel="share right", xlim=(0, 1.02), ylim=(0, 1.02))
     _save(figure, path)
 
 
-def draw_risk_coverage(path: Path, outputs: SplitOutputs, thresholds: Thresholds) -> None:
+def draw_risk_coverage(path: Path, curves: Curves) -> None:
     """Draw the accuracy of what is answered over the share answered."""
-    rows = probabilities(outputs.logits, thresholds.temperature)
-    share, accuracy = risk_coverage(rows, outputs.truth)
     figure, axes = pyplot.subplots(figsize=(4.4, 3.4), layout="constrained")
-    axes.plot(share, accuracy, "C0")
-    axes.axvline(float(np.mean(rows.max(axis=1) >= thresholds.abstain)), color="C1", linestyle="--")
+    points = curves.coverage
+    axes.plot([point.answered / curves.images for point in points], [point.accuracy for point in points], "C0")
+    axes.axvline(curves.served.answered / curves.images, color="C1", linestyle="--")
     axes.set(xlabel="share answered", ylabel="accuracy of what is answered", xlim=(0, 1.02), ylim=(0.5, 1.02))
     _save(figure, path)
 

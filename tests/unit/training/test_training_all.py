@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from common.curves import Curves
 from common.errors import JobNotFoundError
 from common.jobs.record import Job, JobStatus
 from common.jobs.record import Prediction as StoredPrediction
@@ -62,6 +63,9 @@ def test_one_command_makes_a_version_that_serves(trained: ModelStore, made_data:
     assert manifest.ood_rule is not None
     names = {path.name for path in trained.folder("first").iterdir()}
     assert {"model.safetensors", "model.onnx", "manifest.json", "card.md", "confusion.png", "history.png"} <= names
+    curves = Curves.read(trained.folder("first") / "curves.json")
+    assert (curves.images, len(curves.history)) == (6, 3)
+    assert "curves.json" in manifest.files
     assert "Research use only" in (trained.folder("first") / "card.md").read_text()
     (result,) = load_predictor(trained, runtime="onnx").predict([(made_data / "blue" / "000.jpg").read_bytes()])
     assert isinstance(result, Prediction)
