@@ -1,13 +1,19 @@
 """The model card: what a model version was made from, how well it does and where it fails."""
 
+import structlog
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from common.curves import CURVES_NAME, Curves
 from common.errors import ModelError
+from common.manifest import Manifest
 from web.i18n import language_code
 from web.markdown import render_markdown
+from web.pages import curve_picture
 from web.pages.model_view import PICTURES, ModelView
 from web.services import services
+
+_log = structlog.get_logger(__name__)
 
 model_card = Blueprint("model_card", __name__)
 
@@ -26,13 +32,15 @@ def page(version: str) -> str:
     models = services().models
     if version not in models.versions():
         abort(404)
-    view = ModelView(models.manifest(version), services().texts, language_code())
+    manifest = models.manifest(version)
+    view = ModelView(manifest, services().texts, language_code(), _curves(manifest))
     return render_template(
         "model_card.html",
         view=view,
         current=_current() == version,
         others=[name for name in models.versions() if name != version],
         card=_card(version),
+        curve_frame=curve_picture,
     )
 
 
@@ -62,15 +70,22 @@ def _current() -> str:
         return ""
 
 
+def _curves(manifest: Manifest) -> Curves | None:
+    """Read the curves of a version; None where it has none to read, and the pictures of training stand in."""
+    if CURVES_NAME not in manifest.files:
+        return None
+    try:
+        return Curves.read(services().models.file(manifest.version, CURVES_NAME))
+    except ModelError as error:
+        _log.warning("curves_unreadable", version=manifest.version, reason=error.log_reason)
+        return None
+
+
 def _card(version: str) -> str:
-    """Render the card as training wrote it, without its title and the pictures that stand above it."""
+    """Render the card as training wrote it, without its title and its pictures, which stand above it."""
     try:
         text = services().models.file(version, _CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
     title, _, body = text.partition("\n")
-    return render_markdown(body if title.startswith("# ") else text, picture=lambda file: _address(version, file))
-
-
-def _address(version: str, file: str) -> str:
-    return url_for("model_card.picture", version=version, name=file) if file in PICTURES else ""
+    return render_markdown(body if title.startswith("# ") else text)

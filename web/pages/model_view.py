@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from flask_babel import format_date, format_decimal
 
+from common.curves import Curves
 from common.manifest import Manifest
 from web.i18n import gettext, percent
 from web.pages.confusion_picture import ConfusionPicture
+from web.pages.model_curves import DrawnCurves, draw_coverage, draw_history, draw_reliability
 from web.pathology_texts import PathologyTexts
 
 # Pictures that training draws, in the order of the page.
@@ -47,20 +49,38 @@ class SplitFigures:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a version's folder."""
+    """One subject in pictures.
+
+    Attributes:
+        file: What training drew, shown where the page cannot draw it itself.
+        title: A few words.
+        words: What it shows.
+        drawn: What the page draws itself; None where the version does not say, and for the confusion matrix.
+    """
 
     file: str
     title: str
     words: str
+    drawn: DrawnCurves | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether it takes the whole width of the page: several pictures, or one with long names beside it."""
+        return self.file == "confusion.png" or (self.drawn is not None and len(self.drawn.pictures) > 1)
 
 
 @dataclass(frozen=True)
 class ModelView:
-    """Show one model version."""
+    """Show one model version.
+
+    Attributes:
+        curves: None where the version has none: it was made before dentiq wrote them.
+    """
 
     manifest: Manifest
     texts: PathologyTexts
     language: str
+    curves: Curves | None = None
 
     @property
     def created(self) -> str:
@@ -118,7 +138,7 @@ class ModelView:
 
     @property
     def pictures(self) -> list[Picture]:
-        """The pictures that its folder holds."""
+        """What is shown in pictures."""
         words = {
             "confusion.png": (
                 gettext("Which label is taken for which"),
@@ -140,13 +160,25 @@ class ModelView:
             ),
             "history.png": (
                 gettext("How it learned"),
-                gettext(
-                    "Loss on the training photos, in blue, and macro-F1 on those of validation, in orange, over the "
-                    "epochs."
-                ),
+                gettext("Loss on the training photos, and macro-F1 on those of validation, over the epochs."),
             ),
         }
-        return [Picture(file, *words[file]) for file in PICTURES if file in self.manifest.files]
+        drawn = self._drawn
+        return [
+            Picture(file, *words[file], drawn.get(file))
+            for file in PICTURES
+            if file in self.manifest.files or drawn.get(file)
+        ]
+
+    @property
+    def _drawn(self) -> dict[str, DrawnCurves | None]:
+        if self.curves is None:
+            return {}
+        return {
+            "reliability.png": draw_reliability(self.curves),
+            "risk_coverage.png": draw_coverage(self.curves),
+            "history.png": draw_history(self.curves),
+        }
 
     def _figures(self, path: tuple[str, str]) -> Mapping[str, Any]:
         found: Any = self.manifest.metrics

@@ -1,15 +1,19 @@
 """Pathologies and the model card: made from the files of a model version, in both languages, whatever they hold."""
 
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from common.curves import CURVES_NAME, Curves
 from common.settings import Settings
 from web.app_factory import create_app
 from web.markdown import render_markdown
+from web.pages.curve_picture import BOTTOM, LEFT, RIGHT, TOP, Axis
 
 ROOT = Path(__file__).resolve().parents[3]
 VERSION = (ROOT / "model_store" / "current").read_text(encoding="utf-8").strip()
@@ -75,19 +79,81 @@ def test_an_unknown_pathology_is_not_found(client: FlaskClient, slug: str) -> No
     assert client.get(f"/pathologies/{slug}").status_code == 404
 
 
-@pytest.mark.parametrize(("language", "title"), [("en", "How well it does"), ("fr", "Ses résultats")])
+@pytest.mark.parametrize(
+    ("language", "title", "axes"),
+    [
+        ("en", "How well it does", ("Share answered", "Share of right answers", "Probability given", "Epoch")),
+        ("fr", "Ses résultats", ("Part des photos ayant une réponse", "Part de réponses justes", "Époque")),
+    ],
+)
 def test_the_model_card_shows_figures_with_intervals_pictures_and_limits(
-    client: FlaskClient, language: str, title: str
+    client: FlaskClient, language: str, title: str, axes: tuple[str, ...]
 ) -> None:
     page = read(client, "/model", language)
-    for expected in (VERSION, title, "confusion.png", "reliability.png"):
+    for expected in (VERSION, title, *axes):
         assert expected in page
+    # Everything is drawn in the reader's language.
+    assert ".png" not in page
+    assert page.count("<svg") == page.count('role="img"') == 5
     manifest = json.loads((ROOT / "model_store" / VERSION / "manifest.json").read_text(encoding="utf-8"))
     figures = manifest["metrics"]["test"]["all"]
     shown = f"{figures['macro_f1']:.2f} ({figures['macro_f1_interval'][0]:.2f}"
     assert (shown.replace(".", ",") if language == "fr" else shown) in page
     assert "weak labels" in page
     assert page.count("<h1") == 1
+
+
+def test_curves_are_drawn_from_their_numbers_and_stand_in_a_table(client: FlaskClient) -> None:
+    page, curves = read(client, "/model"), Curves.read(ROOT / "model_store" / VERSION / CURVES_NAME)
+    assert page.count('<circle cx="') == len(curves.reliability) + 2 * len(curves.history)
+    served = curves.served
+    share = f"{100 * served.answered / curves.images:.1f}%"
+    row = f"<td>{served.answered}</td><td>{100 * served.accuracy:.1f}%</td>"
+    assert f'<th scope="row">This version: {share}</th>{row}' in page
+    # The diagonal, from corner to corner.
+    assert f'<polyline class="guide" points="{LEFT}.0,{BOTTOM}.0 {RIGHT}.0,{TOP}.0"/>' in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    for named in re.findall(r'role="img" aria-labelledby="([^"]+)"', page):
+        assert set(named.split()) <= set(ids)
+
+
+def without_curves(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]["curves.json"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def with_damaged_curves(folder: Path) -> None:
+    (folder / "curves.json").write_text('{"reliability": []}')
+
+
+def with_lost_curves(folder: Path) -> None:
+    (folder / "curves.json").unlink()
+
+
+@pytest.mark.parametrize("change", [without_curves, with_damaged_curves, with_lost_curves])
+def test_a_version_without_curves_is_shown_with_the_pictures_of_training(
+    client: FlaskClient, store: Path, change: Callable[[Path], None]
+) -> None:
+    change(store / VERSION)
+    page = read(client, "/model", "fr")
+    for picture in ("reliability.png", "risk_coverage.png", "history.png"):
+        assert page.count(picture) == 1
+        assert client.get(f"/model/{VERSION}/{picture}").status_code == 200
+    assert "Les courbes sont tracées par l’entraînement" in page
+
+
+def test_an_axis_is_marked_at_round_values() -> None:
+    def marks(low: float, high: float) -> list[str]:
+        return [words for words, _ in Axis("", low, high, lambda value, digits: f"{value:.{digits}f}").ticks]
+
+    assert marks(0, 1) == ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+    assert marks(0, 12) == ["0", "2", "4", "6", "8", "10", "12"]
+    assert marks(0.647, 0.776) == ["0.66", "0.68", "0.70", "0.72", "0.74", "0.76"]
+    # A run of one epoch has one value.
+    flat = Axis.around("", [0.5], lambda value, digits: f"{value:.{digits}f}")
+    assert flat.low < 0.5 < flat.high
 
 
 def test_pictures_of_a_version_are_served_and_nothing_else_of_it(client: FlaskClient) -> None:
