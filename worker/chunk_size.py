@@ -2,9 +2,27 @@
 
 from typing import Final
 
+from common.settings import Settings
+from worker.inference import devices
+
+# Where nobody set it: a GPU wants forward passes of 64 and more, and the time of a chunk bounds it all the same.
+_MOST_ON_A_GPU: Final = 128
+
 # What an image is held to take before anything is known, and the share that the newest chunk has in what is known.
 _FIRST_IMAGE_SECONDS: Final = 0.05
 _WEIGHT: Final = 0.5
+
+
+def most_bulk_jobs(settings: Settings) -> int:
+    """Say how many batch jobs a chunk may carry on this device, however quick it is.
+
+    Raises:
+        ConfigurationError: The runtime or device that is asked for cannot be had here.
+    """
+    if "bulk_chunk_size" in settings.model_fields_set:
+        return settings.bulk_chunk_size
+    _, device = devices.choose(settings.runtime, settings.device)
+    return _MOST_ON_A_GPU if device == "cuda" else settings.bulk_chunk_size
 
 
 class BulkChunkSize:

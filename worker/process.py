@@ -26,7 +26,7 @@ from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
-from worker.chunk_size import BulkChunkSize
+from worker.chunk_size import BulkChunkSize, most_bulk_jobs
 from worker.heartbeat import Heartbeat
 from worker.hints import Hints
 from worker.idling import Idling
@@ -50,10 +50,6 @@ class PoolProcess:
         self._hints = hints
         # Shared with the parent, which sets it.
         self.stopping = StopSign()
-        self._limits = {
-            QueueName.INTERACTIVE: settings.interactive_chunk_size,
-            QueueName.BULK: settings.bulk_chunk_size,
-        }
 
     def start(self) -> None:
         """Connect and load the model; a model that cannot be loaded is tried again later.
@@ -62,6 +58,9 @@ class PoolProcess:
             ConfigurationError: The storage or the device cannot be had.
         """
         settings = self._settings
+        # After the fork: a parent that has asked CUDA for its devices has children that cannot use them.
+        most = most_bulk_jobs(settings)
+        self._limits = {QueueName.INTERACTIVE: settings.interactive_chunk_size, QueueName.BULK: most}
         # Made after the fork: its files carry the number of this process.
         self._metrics = WorkerMetrics()
         client = self._client = connect(
@@ -69,7 +68,7 @@ class PoolProcess:
             timeout_seconds=settings.redis_timeout_seconds,
             max_connections=4,  # the work and the heartbeat
         )
-        self._bulk_size = BulkChunkSize(seconds=settings.bulk_chunk_seconds, most=settings.bulk_chunk_size)
+        self._bulk_size = BulkChunkSize(seconds=settings.bulk_chunk_seconds, most=most)
         self._store = JobStore(client)
         self._idling = Idling(settings, process_name())
         self._register = WorkerRegister(client)

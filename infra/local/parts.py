@@ -99,7 +99,8 @@ def _flower(settings: Settings) -> Part:
 
 
 def _worker(settings: Settings, *, cores: int) -> Part:
-    processes = settings.worker_processes or cores
+    # On a GPU one process owns the device and decodes in threads.
+    processes = settings.worker_processes or (1 if settings.device == "cuda" else cores)
     options = ("--pool=prefork", f"--concurrency={processes}", "-E", "-Q", ",".join(CONSUMED_QUEUES))
     # There is one worker: without neighbours to greet it is ready a second earlier.
     alone = ("--without-gossip", "--without-mingle", "--hostname=worker@%h")

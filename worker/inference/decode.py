@@ -1,11 +1,9 @@
 """From a file's bytes to the network's input."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.images import ImageLimits, open_upright
 from common.manifest import Preprocessing
-from worker.inference.preprocess import preprocess
+from worker.inference.preprocess import letterbox, normalise
+from worker.inference.runtime import Floats, Pixels
 from worker.inference.time_limit import decoding_limited
 
 # What a worker decodes at most, whatever the web let through: 120 megapixels are 360 MB of RGB, and a JPEG of that size
@@ -13,8 +11,13 @@ from worker.inference.time_limit import decoding_limited
 DECODE_LIMITS = ImageLimits(max_bytes=128_000_000, max_pixels=120_000_000, min_edge=1)
 
 
-def decode(data: bytes, preprocessing: Preprocessing, limits: ImageLimits = DECODE_LIMITS) -> NDArray[np.float32]:
-    """Decode an image file into one input of the network.
+def decode(data: bytes, preprocessing: Preprocessing, limits: ImageLimits = DECODE_LIMITS) -> Floats:
+    """Decode an image file into one input of the network, float32 [3, H, W], normalised: see `decode_pixels`."""
+    return normalise(decode_pixels(data, preprocessing, limits), preprocessing)
+
+
+def decode_pixels(data: bytes, preprocessing: Preprocessing, limits: ImageLimits = DECODE_LIMITS) -> Pixels:
+    """Decode an image file into the network's square.
 
     Args:
         data: The whole file.
@@ -22,11 +25,11 @@ def decode(data: bytes, preprocessing: Preprocessing, limits: ImageLimits = DECO
         limits: Bounds on what is decoded.
 
     Returns:
-        float32 [3, H, W], normalised.
+        uint8 [H, W, 3].
 
     Raises:
         ImageRejectedError: One of its subclasses, by what is wrong.
     """
     with decoding_limited():
         picture = open_upright(data, target_edge=preprocessing.decode_edge, limits=limits)
-        return preprocess(picture, preprocessing)
+        return letterbox(picture, preprocessing)

@@ -3,11 +3,15 @@
 import ctypes
 import importlib
 import importlib.metadata
+import os
 
 from common.errors import ConfigurationError
 
 RUNTIMES = ("auto", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
+
+# Python's lock lets no more through, and each may hold a picture of 50 million pixels.
+_MOST_DECODE_THREADS = 8
 
 
 def choose(runtime: str, device: str) -> tuple[str, str]:
@@ -37,6 +41,12 @@ def choose(runtime: str, device: str) -> tuple[str, str]:
     if cuda:
         return "torch", "cuda"
     return ("torch" if runtime == "torch" else "onnx"), "cpu"
+
+
+def decode_threads() -> int:
+    """Count the threads that decode for one GPU: the cores that this process may use, up to a bound."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return min(_MOST_DECODE_THREADS, len(affinity(0)) if affinity else (os.cpu_count() or 1))
 
 
 def cuda_is_usable() -> bool:

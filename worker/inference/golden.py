@@ -19,16 +19,17 @@ _CELLS = 7
 
 
 def golden_input(seed: int, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Make the golden input of a seed.
+    """Make the golden input of a seed, float32 [3, H, W], normalised."""
+    return normalise(golden_pixels(seed, preprocessing), preprocessing)
 
-    Returns:
-        float32 [3, H, W], normalised.
-    """
+
+def golden_pixels(seed: int, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """Make the pixels of a golden input, uint8 [H, W, 3]."""
     needed = _CELLS * _CELLS * 3
     blocks = (hashlib.sha256(f"dentiq-golden-{seed}-{index}".encode()).digest() for index in range(needed // 32 + 1))
     cells = np.frombuffer(b"".join(blocks)[:needed], dtype=np.uint8).reshape(_CELLS, _CELLS, 3)
     index = np.arange(preprocessing.input_size) * _CELLS // preprocessing.input_size
-    return normalise(cells[index][:, index], preprocessing)
+    return cells[index][:, index]
 
 
 def golden_batch(seeds: Iterable[int], preprocessing: Preprocessing) -> NDArray[np.float32]:

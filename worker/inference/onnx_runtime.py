@@ -1,12 +1,13 @@
 """The CPU runtime: ONNX Runtime with one thread. Never imports torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from common.errors import InferenceError, ModelInvalidError
-from worker.inference.runtime import Floats, NetworkOutput
+from worker.inference.runtime import Floats, Input, NetworkOutput
 
 ONNX_FILE = "model.onnx"
 
@@ -26,6 +27,7 @@ class OnnxRuntime:
 
     name = "onnx"
     device = "cpu"
+    normalises = False
     tolerance = 1e-3
 
     def __init__(self, folder: Path) -> None:
@@ -40,8 +42,8 @@ class OnnxRuntime:
         self._input = self._session.get_inputs()[0].name
         self._explains = any(output.name == "evidence" for output in self._session.get_outputs())
 
-    def run(self, batch: Floats) -> NetworkOutput:
-        """Compute a batch float32 [N, 3, H, W], one input after the other.
+    def run(self, batch: Sequence[Input]) -> NetworkOutput:
+        """Compute inputs float32 [3, H, W], one after the other.
 
         Batches do not help this runtime (measured: 88 images/s at batch 1, 80 at 16, one core), and singles need a
         tenth of the memory and give a chunk bit for bit the answers of its images alone.
@@ -49,13 +51,13 @@ class OnnxRuntime:
         Raises:
             InferenceError: The forward pass failed.
         """
-        rows = [self._run_one(batch[index : index + 1]) for index in range(len(batch))]
+        rows = [self._outputs(["logits", "features"], single[None]) for single in batch]
         return NetworkOutput(
             logits=np.concatenate([logits for logits, _ in rows]),
             features=np.concatenate([features for _, features in rows]),
         )
 
-    def evidence(self, single: Floats) -> Floats | None:
+    def evidence(self, single: Input) -> Floats | None:
         """Compute the evidence by place [L, h, w] of one input [3, H, W]; None where the network has none.
 
         Raises:
@@ -63,11 +65,7 @@ class OnnxRuntime:
         """
         return self._outputs(["evidence"], single[None])[0][0] if self._explains else None
 
-    def _run_one(self, single: Floats) -> tuple[Floats, Floats]:
-        logits, features = self._outputs(["logits", "features"], single)
-        return logits, features
-
-    def _outputs(self, names: list[str], single: Floats) -> list[Floats]:
+    def _outputs(self, names: list[str], single: Input) -> list[Floats]:
         try:
             found = self._session.run(names, {self._input: single})
         except Exception as error:  # onnxruntime's exceptions share no base class

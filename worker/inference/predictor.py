@@ -1,7 +1,7 @@
 """The predictor: bytes of images in, predictions out, one bad image failing alone."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,13 +11,15 @@ from common.jobs.record import Outcome
 from common.manifest import Manifest
 from common.model_store import ModelStore
 from worker.inference import calibration, devices
-from worker.inference.decode import DECODE_LIMITS, decode
+from worker.inference.decode import DECODE_LIMITS, decode_pixels
+from worker.inference.decode_threads import DecodeThreads
 from worker.inference.explain import overlay
 from worker.inference.foreign import ForeignScore
-from worker.inference.golden import golden_batch
+from worker.inference.golden import golden_pixels
 from worker.inference.onnx_runtime import OnnxRuntime
 from worker.inference.prediction import Prediction
-from worker.inference.runtime import Floats, NetworkOutput, Runtime
+from worker.inference.preprocess import normalise
+from worker.inference.runtime import Floats, Input, NetworkOutput, Pixels, Runtime
 
 
 class Predictor:
@@ -28,6 +30,7 @@ class Predictor:
         runtime: Runs its network.
         foreign: Score of the version's out-of-distribution rule, if it has one.
         limits: Bounds on what is decoded.
+        threads: Decode a chunk's images side by side; None: one after the other.
 
     Attributes:
         manifest: The version's manifest.
@@ -44,6 +47,7 @@ class Predictor:
         *,
         foreign: ForeignScore | None = None,
         limits: ImageLimits = DECODE_LIMITS,
+        threads: DecodeThreads | None = None,
     ) -> None:
         self.manifest = manifest
         self.version = manifest.version
@@ -53,6 +57,7 @@ class Predictor:
         self._runtime = runtime
         self._foreign = foreign
         self._limits = limits
+        self._threads = threads
 
     def predict(self, images: Iterable[bytes]) -> list[Prediction | DentiqError]:
         """Answer images in one forward pass.
@@ -64,17 +69,13 @@ class Predictor:
             One entry an image, in order: its prediction, or the error that it alone has.
         """
         results: list[Prediction | DentiqError | None] = []
-        inputs: list[Floats] = []
+        inputs: list[Input] = []
         places: list[tuple[int, float]] = []
-        for index, data in enumerate(images):
-            results.append(None)
-            start = time.monotonic()
-            try:
-                inputs.append(self.decode(data))
-            except DentiqError as error:
-                results[index] = error
-            else:
-                places.append((index, time.monotonic() - start))
+        for index, (found, decode_seconds) in enumerate(self._decode_each(images)):
+            results.append(found if isinstance(found, DentiqError) else None)
+            if not isinstance(found, DentiqError):
+                inputs.append(found)
+                places.append((index, decode_seconds))
         start = time.monotonic()
         verdicts = self.judge_each(inputs)
         share = (time.monotonic() - start) / max(1, len(inputs))
@@ -85,15 +86,15 @@ class Predictor:
                 results[index] = Prediction(*verdict, decode_seconds=decode_seconds, inference_seconds=share)
         return [result for result in results if result is not None]
 
-    def decode(self, data: bytes) -> Floats:
-        """Decode a file into one input float32 [3, H, W].
+    def decode(self, data: bytes) -> Input:
+        """Decode a file into one input of this predictor's runtime.
 
         Raises:
             ImageRejectedError: The bytes are no image that can be read.
         """
-        return decode(data, self.manifest.preprocessing, self._limits)
+        return self._input(decode_pixels(data, self.manifest.preprocessing, self._limits))
 
-    def infer(self, batch: list[Floats]) -> Floats:
+    def infer(self, batch: Sequence[Input]) -> Floats:
         """Compute calibrated probabilities float32 [N, L] of inputs made by `decode`.
 
         Raises:
@@ -101,7 +102,7 @@ class Predictor:
         """
         return calibration.probabilities(self._forward(batch).logits, self.manifest.temperature)
 
-    def judge(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], Outcome]]:
+    def judge(self, batch: Sequence[Input]) -> list[tuple[tuple[float, ...], Outcome]]:
         """Compute calibrated probabilities and outcome of inputs made by `decode`.
 
         Raises:
@@ -137,7 +138,7 @@ class Predictor:
         index = int(self.infer([single])[0].argmax()) if label is None else self.labels.index(label)
         return overlay(data, evidence[index], self.manifest.preprocessing, max_edge=max_edge, limits=self._limits)
 
-    def judge_each(self, batch: list[Floats]) -> list[tuple[tuple[float, ...], Outcome] | InferenceError]:
+    def judge_each(self, batch: Sequence[Input]) -> list[tuple[tuple[float, ...], Outcome] | InferenceError]:
         """Judge inputs together; if that fails, one by one, so that only the culprits fail."""
         if not batch:
             return []
@@ -155,9 +156,9 @@ class Predictor:
         golden = self.manifest.golden
         if not golden:
             return
-        batch = golden_batch((case.seed for case in golden), self.manifest.preprocessing)
+        pixels = [golden_pixels(case.seed, self.manifest.preprocessing) for case in golden]
         try:
-            found = self.infer(list(batch))
+            found = self.infer([self._input(square) for square in pixels])
         except InferenceError as error:
             raise ModelInvalidError(f"The self-test of model version {self.version!r} failed: {error}") from error
         expected = np.array([case.probabilities for case in golden], dtype=np.float32)
@@ -169,14 +170,28 @@ class Predictor:
                 f"({self.runtime_name} on {self.device_name} may differ by {self._runtime.tolerance})."
             )
 
-    def _judge_alone(self, single: Floats) -> tuple[tuple[float, ...], Outcome] | InferenceError:
+    def _input(self, pixels: Pixels) -> Input:
+        return pixels if self._runtime.normalises else normalise(pixels, self.manifest.preprocessing)
+
+    def _decode_each(self, images: Iterable[bytes]) -> Iterator[tuple[Input | DentiqError, float]]:
+        return self._threads.map(self._timed_decode, images) if self._threads else map(self._timed_decode, images)
+
+    def _timed_decode(self, data: bytes) -> tuple[Input | DentiqError, float]:
+        started = time.monotonic()
+        try:
+            found: Input | DentiqError = self.decode(data)
+        except DentiqError as error:
+            found = error
+        return found, time.monotonic() - started
+
+    def _judge_alone(self, single: Input) -> tuple[tuple[float, ...], Outcome] | InferenceError:
         try:
             return self.judge([single])[0]
         except InferenceError as error:
             return error
 
-    def _forward(self, batch: list[Floats]) -> NetworkOutput:
-        output = self._runtime.run(np.stack(batch))
+    def _forward(self, batch: Sequence[Input]) -> NetworkOutput:
+        output = self._runtime.run(batch)
         expected = (len(batch), len(self.labels))
         if output.logits.shape != expected:
             raise InferenceError(f"The network answered with shape {output.logits.shape} instead of {expected}.")
@@ -216,6 +231,7 @@ def load_predictor(
         _open_runtime(chosen, place, store, manifest),
         foreign=ForeignScore.load(store.folder(name), rule, version=name) if rule else None,
         limits=limits,
+        threads=DecodeThreads(devices.decode_threads()) if place == "cuda" else None,
     )
     predictor.check()
     return predictor

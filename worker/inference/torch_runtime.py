@@ -1,18 +1,27 @@
 """The torch runtime: safetensors weights, on a GPU in half precision or on one CPU thread in float32."""
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from common.errors import InferenceError, ModelInvalidError
 from common.manifest import Manifest
 from worker.inference.networks import Network, build
-from worker.inference.runtime import Floats, NetworkOutput
+from worker.inference.runtime import Floats, Input, NetworkOutput
+from worker.inference.staging import Staging
 
 WEIGHTS_FILE = "model.safetensors"
+
+# Images of one forward pass. Larger ones would fill a card no better, and of a chunk of 128 the second half is put into
+# the buffer while the first is computed.
+_PORTION: Final = 64
 
 
 class TorchRuntime:
@@ -22,29 +31,32 @@ class TorchRuntime:
         folder: Folder of the model version.
         manifest: Its manifest.
         device: `cpu` or `cuda`.
+        half: Half precision to compute in; None for the device's own: on a GPU the one it has, on a CPU none.
 
     Raises:
         ModelInvalidError: The weights do not fit the architecture of the manifest.
     """
 
     name = "torch"
+    normalises = True
 
-    def __init__(self, folder: Path, manifest: Manifest, device: str) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, device: str, *, half: torch.dtype | None = None) -> None:
         self.device = device
         self._network = load_network(folder, manifest).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._staging = Staging(manifest.preprocessing, images=_PORTION, device=device)
         if device == "cpu":
             # One process a core; torch's own threads would fight the neighbour's.
             torch.set_num_threads(1)
-            self._half: torch.dtype | None = None
-            self.tolerance = 1e-3
         else:
-            # bfloat16 keeps the range of float32; processors without it have float16.
-            self._half = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-            # Eight bits of mantissa through some fifty layers.
-            self.tolerance = 3e-2
+            # bfloat16 keeps the range of float32; cards without it have float16.
+            bfloat = torch.cuda.is_bf16_supported(including_emulation=False)
+            half = half or (torch.bfloat16 if bfloat else torch.float16)
+        self._half = half
+        # Eight bits of mantissa through some fifty layers.
+        self.tolerance = 3e-2 if half else 1e-3
 
-    def run(self, batch: Floats) -> NetworkOutput:
-        """Compute a batch float32 [N, 3, H, W] in one forward pass.
+    def run(self, batch: Sequence[Input]) -> NetworkOutput:
+        """Compute inputs uint8 [H, W, 3], a portion of them in one forward pass.
 
         Raises:
             InferenceError: The forward pass failed.
@@ -54,20 +66,21 @@ class TorchRuntime:
         except RuntimeError as error:
             raise InferenceError(f"The network failed on this image: {type(error).__name__}.") from error
 
-    def evidence(self, single: Floats) -> Floats | None:
-        """Compute the evidence by place [L, h, w] of one input [3, H, W]; None where the network has none."""
-        inputs = torch.from_numpy(single[None]).to(self.device, memory_format=torch.channels_last)
+    def evidence(self, single: Input) -> Floats | None:
+        """Compute the evidence by place [L, h, w] of one input; None where the network has none."""
         with torch.inference_mode():
-            found = self._network.evidence(inputs)
+            found = self._network.evidence(self._staging.load([single]))
         return None if found is None else np.asarray(found[0].float().cpu().numpy())
 
-    def _forward(self, batch: Floats) -> NetworkOutput:
-        inputs = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
+    def _forward(self, batch: Sequence[Input]) -> NetworkOutput:
+        remaining = iter(batch)
+        parts: list[tuple[Tensor, Tensor]] = []
         with torch.inference_mode(), torch.autocast(self.device, dtype=self._half, enabled=self._half is not None):
-            logits, features = self._network(inputs)
-        return NetworkOutput(
-            logits=np.asarray(logits.float().cpu().numpy()), features=np.asarray(features.float().cpu().numpy())
-        )
+            # A card computes one portion while the next one is put into the buffer; only the answers are waited for.
+            while portion := list(islice(remaining, _PORTION)):
+                parts.append(self._network(self._staging.load(portion)))
+            logits, features = (torch.cat(rows).float().cpu().numpy() for rows in zip(*parts, strict=True))
+        return NetworkOutput(logits=logits, features=features)
 
 
 def load_network(folder: Path, manifest: Manifest) -> Network:
@@ -85,5 +98,5 @@ def load_network(folder: Path, manifest: Manifest) -> Network:
     return network.eval()
 
 
-def _single(value: torch.Tensor) -> torch.Tensor:
+def _single(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value

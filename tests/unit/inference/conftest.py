@@ -1,7 +1,7 @@
 """Tiny networks whose answers are known by hand, and pictures made on the spot."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import Image
 
 from common.errors import InferenceError
 from common.manifest import Manifest, Preprocessing
-from worker.inference.runtime import Floats, NetworkOutput
+from worker.inference.runtime import Floats, Input, NetworkOutput
 
 PREPROCESSING = Preprocessing(input_size=32, decode_edge=32, mean=(127.0,) * 3, std=(128.0,) * 3)
 
@@ -35,21 +35,22 @@ class ColourRuntime:
 
     name = "colour"
     device = "cpu"
+    normalises = False
     tolerance = 1e-3
 
-    def __init__(self, *, fails_on: Callable[[Floats], bool] = lambda _: False) -> None:
+    def __init__(self, *, fails_on: Callable[[Input], bool] = lambda _: False) -> None:
         self.calls: list[int] = []
         self._fails_on = fails_on
 
-    def run(self, batch: Floats) -> NetworkOutput:
+    def run(self, batch: Sequence[Input]) -> NetworkOutput:
         self.calls.append(len(batch))
         if any(self._fails_on(single) for single in batch):
             raise InferenceError("the network failed")
-        means = batch.mean(axis=(2, 3)).astype(np.float32)
+        means = np.stack(batch).mean(axis=(2, 3)).astype(np.float32)
         return NetworkOutput(logits=means * 10, features=means)
 
-    def evidence(self, single: Floats) -> Floats | None:
-        return single
+    def evidence(self, single: Input) -> Floats | None:
+        return single.astype(np.float32)
 
 
 @pytest.fixture

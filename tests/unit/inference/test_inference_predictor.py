@@ -1,6 +1,6 @@
 """The predictor: order, isolation of bad images, chunks against singles, outcomes, the self-test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from common.manifest import Manifest
 from worker.inference.golden import golden_input
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import Predictor
-from worker.inference.runtime import Floats, NetworkOutput
+from worker.inference.runtime import Input, NetworkOutput
 
 RED, GREEN, BLUE = (230, 20, 20), (20, 230, 20), (20, 20, 230)
 
@@ -67,18 +67,18 @@ def test_a_failed_forward_pass_is_retried_one_by_one_and_blames_the_culprit(  # 
 
 
 class _Miscounting:
-    name, device, tolerance = "miscounting", "cpu", 1e-3
+    name, device, normalises, tolerance = "miscounting", "cpu", False, 1e-3
 
-    def run(self, batch: Floats) -> NetworkOutput:
+    def run(self, batch: Sequence[Input]) -> NetworkOutput:
         return NetworkOutput(logits=np.zeros((len(batch) + 1, 3), np.float32), features=np.zeros((1, 1), np.float32))
 
 
 class _NotANumber:
-    name, device, tolerance = "nan", "cpu", 1e-3
+    name, device, normalises, tolerance = "nan", "cpu", False, 1e-3
 
-    def run(self, batch: Floats) -> NetworkOutput:
+    def run(self, batch: Sequence[Input]) -> NetworkOutput:
         logits = np.zeros((len(batch), 3), np.float32)
-        logits[batch[:, 0].mean(axis=(1, 2)) > 0] = np.nan
+        logits[np.stack(batch)[:, 0].mean(axis=(1, 2)) > 0] = np.nan
         return NetworkOutput(logits=logits, features=logits)
 
 

@@ -14,9 +14,10 @@ from common.errors import ConfigurationError, ModelInvalidError
 from common.model_store import ModelStore, sha256_of
 from tests.fixtures.images import RealPhoto
 from worker.inference import devices
-from worker.inference.golden import golden_batch
+from worker.inference.golden import golden_pixels
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import Predictor, load_predictor
+from worker.inference.preprocess import normalise
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +66,9 @@ def test_a_chunk_gives_exactly_the_answers_of_its_images_one_by_one(predictor: P
 
 def test_torch_and_onnx_agree(store: ModelStore, predictor: Predictor) -> None:
     torch = load_predictor(store, runtime="torch", device="cpu")
-    batch = list(golden_batch(range(20, 26), predictor.manifest.preprocessing))
-    ours, theirs = predictor.infer(batch), torch.infer(batch)
+    squares = [golden_pixels(seed, predictor.manifest.preprocessing) for seed in range(20, 26)]
+    ours = predictor.infer([normalise(pixels, predictor.manifest.preprocessing) for pixels in squares])
+    theirs = torch.infer(squares)
     assert np.abs(ours - theirs).max() < 1e-3
     assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).all()
     assert (torch.runtime_name, torch.device_name) == ("torch", "cpu")
@@ -79,8 +81,7 @@ def test_torch_and_onnx_agree_on_real_photographs(
     # Every third of the test photographs: all of them take a minute.
     tested = [photo.path for photo in real_photos if photo.split == "test"][::3]
     assert len(tested) >= 100
-    batch = [predictor.decode(path.read_bytes()) for path in tested]
-    ours, theirs = predictor.infer(batch), torch.infer(batch)
+    ours, theirs = (each.infer([each.decode(path.read_bytes()) for path in tested]) for each in (predictor, torch))
     assert np.abs(ours - theirs).max() < 0.03
     assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= 0.99
 

@@ -49,6 +49,11 @@ def test_the_worker_has_one_process_a_core() -> None:
     assert "--concurrency=4" in parts_by_name()["worker"].command
 
 
+def test_a_worker_for_a_gpu_has_one_process() -> None:
+    parts = parts_by_name(Settings(data_dir=Path("/data"), device="cuda"))
+    assert "--concurrency=1" in parts["worker"].command
+
+
 def test_the_settings_beat_the_number_of_cores() -> None:
     parts = parts_by_name(Settings(data_dir=Path("/data"), worker_processes=7))
     assert "--concurrency=7" in parts["worker"].command

@@ -2,7 +2,9 @@
 
 import pytest
 
-from worker.chunk_size import BulkChunkSize
+from common.settings import Settings
+from worker.chunk_size import BulkChunkSize, most_bulk_jobs
+from worker.inference import devices
 
 
 def settled(image_seconds: float, *, seconds: float = 0.2, most: int = 32, chunks: int = 12) -> BulkChunkSize:
@@ -23,6 +25,17 @@ def test_the_first_chunk_is_small_and_never_over_the_limit() -> None:
     """Nothing is known of the first images."""
     assert BulkChunkSize(seconds=0.2, most=32).get() == 4
     assert BulkChunkSize(seconds=0.2, most=2).get() == 2
+
+
+@pytest.mark.parametrize(
+    ("gpu", "given", "most"), [(False, {}, 32), (True, {}, 128), (True, {"DENTIQ_BULK_CHUNK_SIZE": "32"}, 32)]
+)
+def test_a_gpu_gets_larger_chunks_unless_somebody_set_them(
+    monkeypatch: pytest.MonkeyPatch, *, gpu: bool, given: dict[str, str], most: int
+) -> None:
+    """What was set is kept, also where it is the number that a CPU has by default."""
+    monkeypatch.setattr(devices, "cuda_is_usable", lambda: gpu)
+    assert most_bulk_jobs(Settings.from_env(given)) == most
 
 
 def test_slow_images_after_quick_ones_are_met_within_two_chunks() -> None:

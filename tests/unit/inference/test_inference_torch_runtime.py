@@ -1,0 +1,161 @@
+"""The path to a GPU, on the CPU: the same staging, portions, half precision and threads with the device `cpu`."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from common.errors import ImageFormatError
+from common.manifest import Manifest, Preprocessing
+from common.model_store import ModelStore
+from worker.inference import devices
+from worker.inference import predictor as loading
+from worker.inference.calibration import probabilities
+from worker.inference.decode_threads import DecodeThreads
+from worker.inference.golden import golden_batch, golden_pixels
+from worker.inference.networks import build
+from worker.inference.onnx_runtime import OnnxRuntime
+from worker.inference.prediction import Prediction
+from worker.inference.predictor import Predictor, load_predictor
+from worker.inference.preprocess import normalise
+from worker.inference.runtime import Pixels
+from worker.inference.staging import Staging
+from worker.inference.torch_runtime import WEIGHTS_FILE, TorchRuntime
+
+# One more than two forward passes, so that the last one is nearly empty.
+MANY = 129
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, manifest_of: Callable[..., Manifest]) -> Callable[..., TorchRuntime]:
+    torch.manual_seed(0)
+    save_file(build("timm:test_efficientnet", 3).state_dict(), tmp_path / WEIGHTS_FILE)
+    manifest = manifest_of(architecture="timm:test_efficientnet")
+    return lambda **options: TorchRuntime(tmp_path, manifest, "cpu", **options)
+
+
+def squares(count: int, preprocessing: Preprocessing) -> list[Pixels]:
+    return [golden_pixels(seed, preprocessing) for seed in range(count)]
+
+
+def test_what_is_normalised_on_the_device_is_bit_for_bit_what_the_cpu_path_gives(preprocessing: Preprocessing) -> None:
+    other = preprocessing.model_copy(update={"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)})
+    staging = Staging(other, images=8, device="cpu")
+    # The second portion is smaller, and nothing of the first may be left in it.
+    for portion in (squares(8, other), squares(11, other)[8:]):
+        arrived = staging.load(portion)
+        assert arrived.is_contiguous(memory_format=torch.channels_last)
+        assert np.array_equal(arrived.numpy(), np.stack([normalise(pixels, other) for pixels in portion]))
+
+
+def test_a_chunk_of_several_passes_gives_each_image_its_own_answer(
+    tiny: Callable[..., TorchRuntime], preprocessing: Preprocessing
+) -> None:
+    runtime, chunk = tiny(), squares(MANY, preprocessing)
+    together = runtime.run(chunk)
+    assert together.logits.shape == (MANY, 3)
+    assert len(together.features) == MANY
+    for index in (0, 63, 64, 127, 128):
+        alone = runtime.run([chunk[index]])
+        assert together.logits[index] == pytest.approx(alone.logits[0], abs=1e-5)
+        assert together.features[index] == pytest.approx(alone.features[0], abs=1e-5)
+
+
+def test_answers_are_those_of_the_plain_network(
+    tiny: Callable[..., TorchRuntime], preprocessing: Preprocessing
+) -> None:
+    runtime = tiny()
+    with torch.inference_mode():
+        logits, _ = runtime._network(torch.from_numpy(golden_batch(range(5), preprocessing)))
+    assert runtime.run(squares(5, preprocessing)).logits == pytest.approx(logits.numpy(), abs=1e-5)
+
+
+def test_half_precision_stays_within_what_its_self_test_allows(repository: Path) -> None:
+    store = ModelStore(repository / "model_store")
+    manifest = store.manifest(store.current())
+    # Two, for a processor without bfloat16 takes seconds an image.
+    golden = manifest.golden[:2]
+    half = TorchRuntime(store.folder(manifest.version), manifest, "cpu", half=torch.bfloat16)
+    found = half.run([golden_pixels(case.seed, manifest.preprocessing) for case in golden]).logits
+    wanted = np.array([case.logits for case in golden], np.float32)
+    rows, exact = (probabilities(logits, manifest.temperature) for logits in (found, wanted))
+    assert half.tolerance == 0.03
+    # Eight bits of mantissa leave their mark: float32 would be equal to some 1e-6.
+    assert 1e-4 < np.abs(rows - exact).max() <= half.tolerance
+    assert (rows.argmax(axis=1) == exact.argmax(axis=1)).all()
+
+
+def test_many_threads_answer_as_one_does_and_a_bad_image_fails_alone(manifest_of, colour_runtime, photo) -> None:  # type: ignore[no-untyped-def]
+    images = [photo((200, 7 * index, 90), (40 + index, 50)) for index in range(30)]
+    images[11] = b"not an image"
+    plain = Predictor(manifest_of(), colour_runtime()).predict(images)
+    side_by_side = Predictor(manifest_of(), colour_runtime(), threads=DecodeThreads(3)).predict(iter(images))
+    assert isinstance(side_by_side[11], ImageFormatError)
+    for one, other in zip(plain, side_by_side, strict=True):
+        if isinstance(one, Prediction):
+            assert isinstance(other, Prediction)
+            assert one.probabilities == other.probabilities
+            assert other.decode_seconds > 0
+
+
+def test_threads_work_at_the_same_time_and_hold_few_files() -> None:
+    taken = 0
+    meeting = threading.Barrier(3)
+
+    def files() -> Iterator[bytes]:
+        nonlocal taken
+        for _ in range(60):
+            taken += 1
+            yield b"x"
+
+    def work(data: bytes) -> int:
+        # Nobody passes unless three are at work.
+        meeting.wait(timeout=60)
+        return len(data)
+
+    for done, answer in enumerate(DecodeThreads(3).map(work, files())):
+        assert answer == 1
+        assert taken <= done + 6
+
+
+def test_what_reading_a_file_raises_ends_the_chunk_and_not_the_threads() -> None:
+    threads = DecodeThreads(2)
+
+    def broken() -> Iterator[bytes]:
+        yield from (b"a", b"bb", b"ccc")
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(threads.map(len, broken()))
+    assert list(threads.map(len, [b"a", b"bb", b"ccc"])) == [1, 2, 3]
+
+
+def test_an_image_alone_is_decoded_where_its_time_is_limited() -> None:
+    threads = DecodeThreads(2)
+    assert list(threads.map(lambda _: threading.current_thread() is threading.main_thread(), [b"x"])) == [True]
+    assert list(threads.map(lambda _: threading.current_thread() is threading.main_thread(), [b"x"] * 2)) == [False] * 2
+    assert list(threads.map(len, [])) == []
+
+
+def test_a_gpu_is_given_threads_and_a_cpu_none(repository: Path, monkeypatch: pytest.MonkeyPatch, photo) -> None:  # type: ignore[no-untyped-def]
+    store = ModelStore(repository / "model_store")
+    runtime = OnnxRuntime(store.folder(store.current()))
+    decoded_by: list[str] = []
+    decode = loading.decode_pixels
+
+    def noted(*arguments: object) -> Pixels:
+        decoded_by.append(threading.current_thread().name)
+        return decode(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loading, "decode_pixels", noted)
+    monkeypatch.setattr(loading, "_open_runtime", lambda *_: runtime)
+    for device, name in (("cuda", "decode"), ("cpu", threading.main_thread().name)):
+        monkeypatch.setattr(devices, "choose", lambda *_, place=device: ("torch", place))
+        load_predictor(store).predict([photo((9, 9, 9)), photo((8, 8, 8))])
+        assert all(thread.startswith(name) for thread in decoded_by), decoded_by
+        assert len(decoded_by) == 2
+        decoded_by.clear()
