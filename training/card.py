@@ -34,12 +34,17 @@ def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str
 
 def _head(manifest: Manifest, about: About) -> str:
     agreement = manifest.metrics.get("onnx_agreement", {})
+    by = manifest.metrics.get("measured_with")
+    measured = (
+        f"Calibrated and measured with ONNX Runtime {by['version']}, as a worker on CPUs answers.\n" if by else ""
+    )
     return (
         f"# {manifest.version}\n\n"
         f"{manifest.architecture} at {manifest.preprocessing.input_size} pixels.\n"
         f"Labels: {', '.join(manifest.labels)}.\n"
         f"Made {manifest.created_at:%Y-%m-%d %H:%M} UTC, seed {manifest.seed}, preprocessing digest "
         f"`{manifest.preprocessing.digest}`.\n"
+        f"{measured}"
         f"ONNX against torch on the test split: equal top label {agreement.get('top_label_equal', 0):.0%}, largest "
         f"difference of a probability {agreement.get('max_probability_difference', 0):.1e}.\n\n"
         f"**Research use only.** It informs; it does not diagnose. {about.licence or _LICENCE_UNKNOWN}"

@@ -2,18 +2,18 @@
 
 import shutil
 import tempfile
-import warnings
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import onnxruntime
 import torch
 
 from common.curves import CURVES_NAME
 from common.errors import ModelError
-from common.manifest import GoldenCase, Manifest, Preprocessing
+from common.manifest import GoldenCase, Manifest
 from common.model_store import ModelStore, sha256_of
 from training.about import About
 from training.card import CARD_FILE, card
@@ -21,21 +21,22 @@ from training.dataset import Dataset
 from training.errors import ExportMismatchError
 from training.foreign import FOREIGN_FILE
 from training.inputs import served_inputs
-from training.outputs import compute, split_outputs, trained_network
+from training.outputs import compute, split_outputs
 from training.plan import FitPlan
 from training.plots import pictures_folder
 from training.progress import track
 from training.run import CALIBRATION_FILE, Run
+from training.served import onnx_file, trained_network
 from worker.inference.calibration import probabilities
 from worker.inference.golden import golden_batch
-from worker.inference.networks import ExplainedNetwork, Network
-from worker.inference.onnx_runtime import BATCH_AXIS, ONNX_FILE, OnnxRuntime
+from worker.inference.networks import Network
+from worker.inference.onnx_runtime import ONNX_FILE, OnnxRuntime
 from worker.inference.torch_runtime import WEIGHTS_FILE
 
-# Old enough for every ONNX Runtime since 1.13, new enough for every layer that classifiers use.
-_OPSET = 17
-
 _GOLDEN_SEEDS = range(4)
+
+# Where two labels are equally likely, rounding decides.
+_SAME_LABELS = 0.99
 
 
 def check_name(store: ModelStore, version: str) -> None:
@@ -80,7 +81,7 @@ def export(run: Run, store: ModelStore, version: str, *, note: str, about: About
 
     Raises:
         click.UsageError: Calibration or figures are of other weights, or the name cannot be used: see `check_name`.
-        ExportMismatchError: ONNX and torch disagree on the test split.
+        ExportMismatchError: The runtime that serves and torch disagree on the test split.
     """
     check_name(store, version)
     plan, dataset = run.plan(), run.dataset()
@@ -92,8 +93,8 @@ def export(run: Run, store: ModelStore, version: str, *, note: str, about: About
         folder.mkdir()
         network = trained_network(run, plan, len(dataset.labels))
         shutil.copyfile(run.fitted_weights, folder / WEIGHTS_FILE)
-        write_onnx(network, folder / ONNX_FILE, plan.preprocessing)
-        agreement = _agreement(run, folder, plan.preprocessing)
+        shutil.copyfile(onnx_file(run), folder / ONNX_FILE)
+        agreement = _agreement(run, network)
         _copy_extras(run, folder)
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
         (folder / CARD_FILE).write_text(card(manifest, run.ingredients(), note, about), encoding="utf-8")
@@ -128,44 +129,25 @@ def _copy_extras(run: Run, folder: Path) -> None:
             shutil.copyfile(page, folder / page.name.replace("info.", f"info.{page.parent.name}.", 1))
 
 
-def write_onnx(network: Network, path: Path, preprocessing: Preprocessing) -> None:
-    """Write a network as ONNX: `input` [batch, 3, H, W] to `logits`, `features` and, where it has one, `evidence`."""
-    example = torch.zeros(1, 3, preprocessing.input_size, preprocessing.input_size)
-    network.eval()
-    with torch.inference_mode():
-        explained = network.evidence(example) is not None
-    outputs = ["logits", "features", "evidence"] if explained else ["logits", "features"]
-    with warnings.catch_warnings():
-        # The successor needs onnxscript and gives the same graph here; torch 2.13 still ships this one.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            ExplainedNetwork(network).eval() if explained else network,
-            (example,),
-            str(path),
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=["input"],
-            output_names=outputs,
-            dynamic_axes={name: {0: BATCH_AXIS} for name in ["input", *outputs]},
-        )
+def _agreement(run: Run, network: Network) -> dict[str, float]:
+    """Compare the answers that were measured, which are those of the runtime that serves, with torch in float32.
 
-
-def _agreement(run: Run, folder: Path, preprocessing: Preprocessing) -> dict[str, float]:
-    # The torch answers are those of the evaluation; the inputs are decoded by the served path both times.
-    expected = split_outputs(run, "test")
-    root = run.dataset().root
-    runtime = OnnxRuntime(folder)
-    inputs = served_inputs([root / sample.file for sample in expected.samples], preprocessing)
-    singles = track(inputs, "checking", len(expected.truth))
-    logits = np.concatenate([runtime.run(single[None]).logits for single in singles])
-    found, wanted = probabilities(logits, 1.0), probabilities(expected.logits, 1.0)
+    Raises:
+        ExportMismatchError: They differ by more than rounding explains.
+    """
+    plan, served = run.plan(), split_outputs(run, "test")
+    paths = [run.dataset().root / sample.file for sample in served.samples]
+    logits, _ = compute(network, served_inputs(track(paths, "checking by torch", len(paths)), plan.preprocessing))
+    temperature = load_calibration(run)["temperature"]
+    found, wanted = probabilities(served.logits, temperature), probabilities(logits, temperature)
     difference = float(np.abs(found - wanted).max())
     same = float(np.mean(found.argmax(axis=1) == wanted.argmax(axis=1)))
-    if difference > 1e-3 or same < 1:
+    # `not <=` also refuses what is not a number.
+    if not difference <= OnnxRuntime.tolerance or same < _SAME_LABELS:
         raise ExportMismatchError(
             f"ONNX and torch differ by {difference:.5f}, equal top labels {same:.2%}: nothing exported."
         )
-    return {"top_label_equal": same, "max_probability_difference": round(difference, 7)}
+    return {"top_label_equal": round(same, 4), "max_probability_difference": round(difference, 7)}
 
 
 def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreement: dict[str, float]) -> Manifest:
@@ -178,13 +160,17 @@ def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreeme
         labels=dataset.labels,
         preprocessing=plan.preprocessing,
         **calibration,
-        metrics={**metrics, "onnx_agreement": agreement},
+        metrics={**metrics, "measured_with": _measured_with(), "onnx_agreement": agreement},
         training_shares=training_shares(dataset),
         dataset_digest=run.load("dataset", step="split")["digest"],
         seed=plan.seed,
         files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
         golden=_golden(network, plan, calibration["temperature"]),
     )
+
+
+def _measured_with() -> dict[str, str]:
+    return {"runtime": OnnxRuntime.name, "version": onnxruntime.__version__, "reference": f"torch {torch.__version__}"}
 
 
 def training_shares(dataset: Dataset) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a network answers on a split: computed once by the served path, then only read."""
+"""What a network answers on a split: computed once as a worker does, by the runtime that serves, then only read."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -10,7 +10,6 @@ import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from common.model_store import sha256_of
 from training.atomic import content_digest, whole
@@ -21,8 +20,10 @@ from training.pixels import why_unreadable
 from training.plan import FitPlan
 from training.progress import track, warn
 from training.run import Run
+from training.served import answers
 from training.shortcuts import CHANGES
-from worker.inference.networks import Network, build
+from worker.inference.networks import Network
+from worker.inference.onnx_runtime import OnnxRuntime
 
 Floats = NDArray[np.float32]
 
@@ -62,16 +63,8 @@ class SplitOutputs:
         return [sample.group or sample.file for sample in self.samples]
 
 
-def trained_network(run: Run, plan: FitPlan, num_labels: int) -> Network:
-    """Load the network that a run trained, in float32."""
-    network = build(plan.architecture, num_labels)
-    weights = load_file(run.fitted_weights)
-    network.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in weights.items()})
-    return network.eval()
-
-
 def compute(network: Network, inputs: Iterable[Floats]) -> tuple[Floats, Floats]:
-    """Compute logits [N, L] and features [N, D] of inputs float32 [3, H, W], in portions."""
+    """Compute logits [N, L] and features [N, D] of inputs float32 [3, H, W] by torch, in portions."""
     parts = []
     remaining = iter(inputs)
     with torch.inference_mode():
@@ -141,9 +134,8 @@ def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], by
     plan = run.plan()
     key = _key(run, plan, paths)
     if not _holds(stored, key):
-        network = trained_network(run, plan, len(run.dataset().labels))
         inputs = served_inputs(track(paths, name, len(paths)), plan.preprocessing, change)
-        logits, features = compute(network, inputs)
+        logits, features = answers(run, inputs)
         with whole(stored) as part, part.open("wb") as file:
             np.savez(file, key=key, logits=logits, features=features)
     with np.load(stored, allow_pickle=False) as arrays:
@@ -151,7 +143,8 @@ def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], by
 
 
 def _key(run: Run, plan: FitPlan, paths: list[Path]) -> str:
-    parts = (sha256_of(run.fitted_weights), plan.preprocessing.digest, content_digest(paths))
+    # Answers of another runtime, as earlier versions of dentiq left them, are other answers.
+    parts = (OnnxRuntime.name, sha256_of(run.fitted_weights), plan.preprocessing.digest, content_digest(paths))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

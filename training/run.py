@@ -19,10 +19,14 @@ from training.augment import Augmentation
 from training.dataset import Dataset, Sample
 from training.index import first_few
 from training.plan import FitPlan
+from worker.inference.onnx_runtime import OnnxRuntime
 
 _COLUMNS = ("file", "label", "group", "split", "kind", "all_labels")
 
 _MEASURED_ON = "measured_on"
+
+# By which everything is measured, for it serves; earlier versions of dentiq measured with torch.
+_RUNTIME = OnnxRuntime.name
 
 CALIBRATION_FILE = "calibration.json"
 
@@ -181,7 +185,7 @@ class Run:
         return values
 
     def measured_on(self, *files: str) -> dict[str, str]:
-        """Name what figures depend on: weights, input size, split, and files of the run.
+        """Name what figures depend on: weights, input size, split, runtime, and files of the run.
 
         Raises:
             click.UsageError: Nothing was fitted yet.
@@ -190,6 +194,7 @@ class Run:
             "weights": sha256_of(self.fitted_weights),
             "input size": self.plan().preprocessing.digest,
             "split": self.split_digest,
+            "runtime": _RUNTIME,
             **{name: sha256_of(path) if (path := self.folder / name).is_file() else "" for name in files},
         }
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,9 +20,13 @@ from training import steps
 from training.checkpoint import EpochResult
 from training.cli import main
 from training.dataset import read_dataset
+from training.outputs import Floats, compute, split_outputs
 from training.plan import FitPlan
 from training.reproduce import reproduce
+from training.run import Run
+from worker.inference.calibration import probabilities
 from worker.inference.decode import DECODE_LIMITS
+from worker.inference.networks import Network
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import load_predictor
 
@@ -59,6 +63,8 @@ def test_one_command_makes_a_version_that_serves(trained: ModelStore, made_data:
     assert manifest.labels == ("amber", "blue", "grass")
     assert manifest.metrics["test"]["all"]["images"] == 6
     assert manifest.metrics["onnx_agreement"]["top_label_equal"] == 1
+    assert 0 <= manifest.metrics["onnx_agreement"]["max_probability_difference"] < 1e-3
+    assert manifest.metrics["measured_with"]["runtime"] == "onnx"
     assert sum(manifest.training_shares.values()) == pytest.approx(1, abs=0.001)
     assert manifest.ood_rule is not None
     names = {path.name for path in trained.folder("first").iterdir()}
@@ -69,6 +75,45 @@ def test_one_command_makes_a_version_that_serves(trained: ModelStore, made_data:
     assert "Research use only" in (trained.folder("first") / "card.md").read_text()
     (result,) = load_predictor(trained, runtime="onnx").predict([(made_data / "blue" / "000.jpg").read_bytes()])
     assert isinstance(result, Prediction)
+
+
+def test_what_is_measured_is_what_a_worker_answers(trained_once: Path) -> None:
+    run = Run(trained_once.parent / "run-first")
+    predictor = load_predictor(ModelStore(trained_once), runtime="onnx")
+    measured = split_outputs(run, "test")
+    assert len(measured.samples) == 6
+    for sample, logits in zip(measured.samples, measured.logits, strict=True):
+        (answer,) = predictor.predict([(run.dataset().root / sample.file).read_bytes()])
+        assert isinstance(answer, Prediction)
+        # Bit for bit: the same file, the same runtime, one image at a time.
+        (row,) = probabilities(logits[None], predictor.manifest.temperature)
+        assert answer.probabilities == tuple(map(float, row))
+
+
+def test_a_network_that_torch_answers_otherwise_is_not_exported(
+    trained_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def otherwise(network: Network, inputs: Iterable[Floats]) -> tuple[Floats, Floats]:
+        logits, features = compute(network, inputs)
+        return logits * 1.2, features
+
+    monkeypatch.setattr("training.export.compute", otherwise)
+    refused = invoke("export", "--run", trained_once.parent / "run-first", "--store", tmp_path, "--version", "other")
+    assert refused.exit_code == 1
+    assert "nothing exported" in refused.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_that_another_runtime_gave_are_not_exported(trained_once: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained_once.parent / "run-first", tmp_path / "run")
+    path = tmp_path / "run" / "calibration.json"
+    values = json.loads(path.read_text())
+    # As runs have it that were calibrated when torch measured.
+    del values["measured_on"]["runtime"]
+    path.write_text(json.dumps(values))
+    refused = invoke("export", "--run", tmp_path / "run", "--store", tmp_path / "store", "--version", "other")
+    assert refused.exit_code == 2
+    assert "of other runtime" in refused.output
 
 
 def test_a_new_folder_of_images_becomes_a_new_class_with_its_pages(

@@ -20,9 +20,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return sizes, sizes
 
     # The network answers with the size of each file.
-    monkeypatch.setattr(outputs, "trained_network", lambda *_: None)
     monkeypatch.setattr(outputs, "served_inputs", lambda paths, *_: list(paths))
-    monkeypatch.setattr(outputs, "compute", rows)
+    monkeypatch.setattr(outputs, "answers", rows)
     monkeypatch.setattr(outputs, "why_unreadable", lambda _: "")
     run = Run(tmp_path / "run")
     run.save_split(Dataset(tmp_path, (), ("blue", "grass")))
@@ -55,7 +54,7 @@ def test_answers_are_computed_again_for_other_bytes_of_the_same_length(
 ) -> None:
     assert sizes(run, images) == [1]
     (images / "cats" / "0.jpg").write_bytes(b"2")
-    monkeypatch.setattr(outputs, "compute", lambda *_: (np.array([[7.0]], np.float32),) * 2)
+    monkeypatch.setattr(outputs, "answers", lambda *_: (np.array([[7.0]], np.float32),) * 2)
     assert sizes(run, images) == [7]
 
 
