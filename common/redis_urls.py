@@ -160,17 +160,20 @@ def complete(url: str, *, password: str = "", sentinel_password: str = "", tls: 
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def require_tls(*urls: str) -> None:
-    """Refuse a certificate that no connection would ask for.
+def require_use(name: str, *urls: str) -> None:
+    """Refuse a password of sentinels, or a file of TLS, that no connection would ask for.
 
     Args:
+        name: Of the setting.
         urls: Of every Redis; empty for one that has none.
 
     Raises:
-        ValueError: None of them has TLS.
+        ValueError: None of them has sentinels, or TLS.
     """
-    if any(urls) and not any(urlsplit(url).scheme in _WITH_TLS for url in urls):
-        raise ValueError("it is of use with rediss:// or sentinels:// alone, and no URL of a Redis begins so")
+    schemes = _WITH_SENTINELS if name == _SENTINEL_PASSWORD else _WITH_TLS
+    if any(urls) and not any(urlsplit(url).scheme in schemes for url in urls):
+        fitting = [f"{scheme}://" for scheme in _SCHEMES if scheme in schemes]
+        raise ValueError(f"it is of use with {' or '.join(fitting)} alone, and no URL of a Redis begins so")
 
 
 def next_database(url: str) -> str:

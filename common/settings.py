@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, Validati
 from common.errors import ConfigurationError
 from common.images import ImageLimits
 from common.networks import is_loopback, parse_networks
-from common.redis_urls import TlsFiles, complete, next_database, read_redis_url, require_tls
+from common.redis_urls import TlsFiles, complete, next_database, read_redis_url, require_use
 from common.s3_access import S3Access
 from common.webhooks import require_webhook_secret
 
@@ -152,11 +152,11 @@ class Settings(BaseModel):
             read_redis_url(value.get_secret_value())
         return value
 
-    @field_validator("redis_ca_file", "redis_cert_file", "redis_key_file")
+    @field_validator("redis_ca_file", "redis_cert_file", "redis_key_file", "sentinel_password")
     @classmethod
-    def _only_beside_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+    def _only_where_of_use(cls, value: Path | SecretStr | None, info: ValidationInfo) -> Path | SecretStr | None:
         if value is not None:
-            require_tls(*map(_text_of, (info.data.get("redis_url"), info.data.get("job_store_url"))))
+            require_use(str(info.field_name), *map(_text_of, map(info.data.get, ("redis_url", "job_store_url"))))
         return value
 
     @field_validator("webhook_secret")

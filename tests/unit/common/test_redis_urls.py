@@ -98,6 +98,16 @@ def test_a_certificate_that_no_connection_would_use_is_a_wrong_setting(tmp_path:
     assert Settings.from_env(plain | {"DENTIQ_JOB_STORE_URL": "rediss://host/1"})
 
 
+def test_a_password_of_sentinels_that_nobody_asks_is_a_wrong_setting() -> None:
+    plain = {"DENTIQ_REDIS_URL": "redis://host/0", "DENTIQ_SENTINEL_PASSWORD": "hunter2"}
+    with pytest.raises(
+        ConfigurationError, match=r"DENTIQ_SENTINEL_PASSWORD is .*with sentinel:// or sentinels:// alone"
+    ) as told:
+        Settings.from_env(plain)
+    assert "hunter2" not in told.value.message
+    assert Settings.from_env(plain | {"DENTIQ_JOB_STORE_URL": "sentinel://host/1?master=m"})
+
+
 def test_celery_hears_of_every_sentinel_with_password_database_and_tls() -> None:
     url = complete(
         "sentinels://a:1,b:2/0?master=main", password="p@ss", sentinel_password="own", tls=TlsFiles(Path("/ca"))
