@@ -7,9 +7,9 @@ from typing import Any
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
-from common.errors import ConfigurationError, JobStoreUnavailableError, UnsafeRedisError
+from common.errors import ConfigurationError, JobStoreUnavailableError, RedisLoginError, UnsafeRedisError
 from common.redis_urls import RedisAddress, read_redis_url, sentinel_arguments
 
 # One command is tried three times within about 0.3 s: enough for a connection that Redis closed meanwhile, short
@@ -18,9 +18,18 @@ from common.redis_urls import RedisAddress, read_redis_url, sentinel_arguments
 _RETRIES = 2
 _RETRIED = (redis.ConnectionError,)
 
+# Replies by which Redis says "not you": a wrong or missing password, a user without the right to a command.
+_REFUSED_LOGINS = (
+    redis.AuthenticationError,
+    redis.exceptions.AuthorizationError,
+    redis.exceptions.NoPermissionError,
+)
+
 # Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script,
 # a replica since a read began to wait.
 _REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
+# No sentinel names a master: redis-py tells the reason of each in the text of its error.
+_SENTINELS_REFUSE = redis.AuthenticationError.__name__
 _NO_DATABASE = "DB index is out of range"
 _CLUSTER_WITHOUT_DATABASES = "SELECT is not allowed in cluster mode"
 _CLUSTER = "it runs as a cluster, which Celery's Redis transport cannot use (take a single primary, or sentinels)"
@@ -97,7 +106,11 @@ def redis_errors_translated() -> Iterator[None]:
     """Turn what redis-py raises when Redis is away or refuses writes into `JobStoreUnavailableError`."""
     try:
         yield
+    except _REFUSED_LOGINS as error:
+        raise _login_refused() from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
+        if isinstance(error, MasterNotFoundError) and _SENTINELS_REFUSE in str(error):
+            raise _login_refused() from error
         raise JobStoreUnavailableError("Redis does not answer; try again in a few seconds.") from error
     except redis.InvalidResponse as error:
         raise JobStoreUnavailableError("What answers is no Redis; check the URL and its port.") from error
@@ -112,6 +125,10 @@ def redis_errors_translated() -> Iterator[None]:
         if not isinstance(error, _REFUSALS) and not str(error).startswith(_REFUSAL_WORDS):
             raise
         raise JobStoreUnavailableError("Redis refuses to work now (full, or not ready); try again later.") from error
+
+
+def _login_refused() -> RedisLoginError:
+    return RedisLoginError("Redis does not let this server in; its operator must set the right password.")
 
 
 def require_durable(client: redis.Redis) -> None:

@@ -7,6 +7,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from common.networks import parse_networks
+from common.redis_start import refuse_unusable_redis
 from common.settings import Settings
 from web.access.audit import register_audit
 from web.access.client_address import TrustedProxies
@@ -45,12 +46,12 @@ def create_app(settings: Settings) -> OpenAPI:
     """Make the application; Redis may be away, but not unsafe.
 
     Raises:
-        UnsafeRedisError: Redis answers and would lose accepted jobs.
-        ConfigurationError: The storage URL cannot be opened, or no webhook can go where the settings say.
+        ConfigurationError: Redis answers and would lose accepted jobs or does not let us in, the storage URL cannot be
+            opened, or no webhook can go where the settings say.
     """
     require_sound_webhook(settings)
     services = build_services(settings)
-    fault = services.readiness.refuse_unsafe()
+    fault = refuse_unusable_redis(settings)
     if fault is not None:
         _log.warning("redis_away_at_start", reason=fault.log_reason)
     app = OpenAPI(

@@ -50,6 +50,7 @@ _SENTENCES: Final = {
     "job_store_unavailable": lazy_gettext(
         "The service is interrupted right now. Try again in a moment; a photo just sent may have arrived all the same."
     ),
+    "redis_login_refused": lazy_gettext("The service cannot work right now. Please try again in a moment."),
     "storage_unavailable": lazy_gettext("The service cannot store photos right now. Please try again in a moment."),
     "storage_unreachable": lazy_gettext(
         "The place where photos are kept cannot be reached right now. Please try again in a moment."

@@ -109,7 +109,7 @@ def build_services(settings: Settings) -> Services:
         previews=Previews(store, storage, grace_seconds=settings.upload_grace_seconds),
         long_polls=long_polls,
         explanations=Explanations(ExplanationRegister(client), storage, publisher, long_polls),
-        readiness=Readiness(client, publisher.broker, workers),
+        readiness=Readiness(client, workers),
         metrics=metrics,
         guard=Guard(settings, keys, Sessions(client), KeyUses(client), rates, metrics),
     )

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import structlog
 
-from common.errors import ConfigurationError, DentiqError, ModelStoreUnreachableError, UnavailableError
-from common.redis_client import connect, require_broker, require_durable
+from common.errors import ConfigurationError, DentiqError, ModelStoreUnreachableError
+from common.redis_start import refuse_unusable_redis
 from common.remote_models import open_model_store
 from common.settings import Settings
 from common.storage import Storage
@@ -26,44 +26,38 @@ def refuse_unsafe_start(settings: Settings) -> None:
     A Redis that does not answer yet is no reason: Celery waits for it, and the job store looks before its first claim.
 
     Raises:
-        SystemExit: The Redis would drop jobs, no model can serve, or the storage or the device cannot be had.
+        SystemExit: Redis would drop jobs or does not let us in, no model can serve, or the storage or the device cannot
+            be had.
     """
     with _refusals_of("worker"):
         _require_model(settings)
         Storage(settings.effective_storage_url, fsync=settings.storage_fsync, s3=settings.s3)
         _require_device(settings)
-        with connect(
-            settings.effective_job_store_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=4
-        ) as client:
-            require_durable(client)
-        _require_broker(settings)
+        _require_redis(settings)
 
 
 def refuse_unsafe_beat(settings: Settings) -> None:
     """End beat with a sentence when its messages would reach nobody.
 
     Raises:
-        SystemExit: Celery cannot use this broker.
+        SystemExit: Celery cannot use this broker, the job store would drop jobs, or one of them does not let us in.
     """
     with _refusals_of("beat"):
-        _require_broker(settings)
+        _require_redis(settings)
 
 
 @contextmanager
 def _refusals_of(part: str) -> Iterator[None]:
     try:
         yield
-    except UnavailableError as error:
-        log.warning("redis_not_ready", reason=error.log_reason)
     except DentiqError as error:
         raise SystemExit(f"dentiq {part}: {error.message}") from error
 
 
-def _require_broker(settings: Settings) -> None:
-    with connect(
-        settings.effective_redis_url, timeout_seconds=settings.redis_timeout_seconds, max_connections=2
-    ) as broker:
-        require_broker(broker)
+def _require_redis(settings: Settings) -> None:
+    fault = refuse_unusable_redis(settings)
+    if fault is not None:
+        log.warning("redis_not_ready", reason=fault.log_reason)
 
 
 def _require_model(settings: Settings) -> None:

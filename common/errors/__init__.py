@@ -37,6 +37,7 @@
     |   `-- TooManyRequestsError           asked too often
     |-- UnavailableError               dentiq cannot take or do work now; later it can
     |   |-- JobStoreUnavailableError       Redis does not answer or refuses writes
+    |   |   `-- RedisLoginError                its password is wrong or missing, or its user lacks rights
     |   |-- StorageUnavailableError        the storage does not answer
     |   |   `-- StorageUnreachableError        one at a distance answers nobody
     |   `-- StorageFullError               the storage has no room
@@ -95,6 +96,7 @@ from common.errors.jobs import (
 )
 from common.errors.outages import (
     JobStoreUnavailableError,
+    RedisLoginError,
     StorageFullError,
     StorageUnavailableError,
     StorageUnreachableError,
@@ -169,6 +171,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelStoreUnreachableError",
     "PoisonJobError",
+    "RedisLoginError",
     "ResultMissingError",
     "ScopeMissingError",
     "StorageFullError",

@@ -10,6 +10,13 @@ class JobStoreUnavailableError(UnavailableError):
     title = "Job store unavailable"
 
 
+class RedisLoginError(JobStoreUnavailableError):
+    """Redis does not let us in, or not do what we must: no part starts so, and one that runs waits as in an outage."""
+
+    code = "redis_login_refused"
+    title = "Login at the job store refused"
+
+
 class StorageUnavailableError(UnavailableError):
     """The image storage does not answer."""
 

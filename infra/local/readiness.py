@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from common.errors import JobStoreUnavailableError
+from common.errors import JobStoreUnavailableError, RedisLoginError
 from common.redis_client import connect, redis_errors_translated
+from common.redis_start import login_refused
 from common.redis_urls import read_redis_url
 from common.settings import Settings
 from infra.local.control import PartState
@@ -39,11 +40,17 @@ def ask_readyz(base_url: str) -> tuple[bool, str]:
 
 
 def redis_fault(settings: Settings) -> str:
-    """Ask a Redis that others run whether it answers, for seconds at most; empty if it does, else what is wrong."""
+    """Ask a Redis that others run whether it answers, for seconds at most; empty if it does, else what is wrong.
+
+    Raises:
+        ConfigurationError: It does not let us in, and so would none of the parts.
+    """
     url = settings.effective_redis_url
     try:
         with connect(url, timeout_seconds=_REDIS_SECONDS, max_connections=4) as client, redis_errors_translated():
             client.ping()
+    except RedisLoginError as error:
+        raise login_refused(url, error) from error
     except JobStoreUnavailableError as error:
         # Never the URL: it may hold a password.
         hosts = ", ".join(f"{host}:{port}" for host, port in read_redis_url(url).hosts)
