@@ -7,8 +7,6 @@ See tests/bench/README.md.
 """
 
 import os
-import platform
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,12 +14,13 @@ from typing import Final
 
 import click
 
-from infra.local.parts import usable_cores
-from tests.bench import figures, monitoring_cost, report
+from tests.bench import figures, monitoring_cost, report, results
 from tests.bench.peer_sides import PEERS, RUNTIMES, Peer, environment_of
 from tests.bench.pictures import make
-from tests.bench.sides import BareLoop, Platform, Side, Turn, awaited_singles, send_folder, send_singles
+from tests.bench.rounds import Figure
+from tests.bench.sides import BareLoop, GpuLoop, Platform, Side, Turn, awaited_singles, send_folder, send_singles
 from tests.fixtures.stack import ROOT
+from worker.inference.devices import cuda_is_usable
 
 _OURS: Final[dict[str, list[Side]]] = {
     "bare": [BareLoop()],
@@ -31,8 +30,12 @@ _OURS: Final[dict[str, list[Side]]] = {
 }
 _PEERS: Final[dict[str, list[Side]]] = {name: [Peer(name, runtime) for runtime in RUNTIMES] for name in PEERS}
 _SIDES: Final = _OURS | _PEERS
+_GPU: Final[list[Side]] = [GpuLoop(), Platform("GPU, folder", send_folder, {"DENTIQ_DEVICE": "cuda"})]
 _FIGURES: Final = ("platform", "store", "interactive", "monitoring")
-_NAMES: Final = (*_SIDES, "originals", *_FIGURES)
+_NAMES: Final = (*_SIDES, "originals", "gpu", *_FIGURES)
+
+# A thousand images a second end a smaller folder before it has begun.
+_LEAST_FOR_A_GPU: Final = 10_000
 
 
 def _race(sides: Sequence[Side], folder: Path, *, rounds: int, kind: str = "") -> dict[str, list[Turn]]:
@@ -51,37 +54,49 @@ def _race(sides: Sequence[Side], folder: Path, *, rounds: int, kind: str = "") -
     return turns
 
 
+def _race_all(chosen: Sequence[str], root: Path, *, rounds: int, images: int) -> results.Found:
+    """Let everything that classifies a folder take turns."""
+    turns: dict[str, list[Turn]] = {}
+    found: dict[str, Figure] = {}
+    if sides := [side for name in chosen if name in _SIDES for side in _SIDES[name]]:
+        turns |= _race(sides, make(root / "photographs", "photographs", images), rounds=rounds)
+        found |= report.ratios(turns)
+    if "originals" in chosen:
+        phones = make(root / "phones", "originals", max(32, images // 4))
+        race = _race([*_OURS["bare"], *_OURS["folder"]], phones, rounds=rounds, kind="originals, ")
+        found["originals, folder / bare loop"] = report.ratio_of(race, "originals, folder", "originals, bare loop")
+        turns |= race
+    if "gpu" in chosen:
+        race = {}
+        if cuda_is_usable():
+            race = _race(_GPU, make(root / "gpu", "photographs", max(_LEAST_FOR_A_GPU, images)), rounds=rounds)
+        found |= report.gpu_figures(race)
+        turns |= race
+    return results.Found(turns, found)
+
+
 def _select(only: str) -> list[str]:
     chosen = only.replace(",", " ").split() or [name for name in _NAMES if name != "bare-torch"]
     if unknown := set(chosen) - set(_NAMES):
-        sys.exit(f"There is no {', '.join(sorted(unknown))} to measure; choose from {', '.join(_NAMES)}.")
+        raise click.UsageError(f"There is no {', '.join(sorted(unknown))} to measure; choose from {', '.join(_NAMES)}.")
     return chosen
 
 
 @click.command()
 @click.option("--only", default="", help=f"What to measure: {', '.join(_NAMES)}. Everything if empty.")
-@click.option("--rounds", default=5, show_default=True, help="Turns of each side.")
-@click.option("--images", default=480, show_default=True, help="Photographs of a turn.")
+@click.option("--rounds", default=5, type=click.IntRange(min=1), show_default=True, help="Turns of each side.")
+@click.option("--images", default=480, type=click.IntRange(min=1), show_default=True, help="Photographs of a turn.")
 @click.option("--out", default=ROOT / "var" / "bench" / "results.json", type=click.Path(path_type=Path))
 def main(only: str, rounds: int, images: int, out: Path) -> None:
     """Measure, print the table, write the JSON. A missed bar is in the table; it does not fail the run."""
     chosen = _select(only)
+    about = results.About.now(only=chosen, rounds=rounds, images=images)
     for name in PEERS:
         if name in chosen:
             environment_of(name)
-    turns: dict[str, list[Turn]] = {}
-    found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as folder:
-        sides = [side for name in chosen if name in _SIDES for side in _SIDES[name]]
-        if sides:
-            turns = _race(sides, make(Path(folder) / "photographs", "photographs", images), rounds=rounds)
-            found |= report.ratios(turns)
-        if "originals" in chosen:
-            phones = make(Path(folder) / "phones", "originals", max(32, images // 4))
-            race = _race([*_OURS["bare"], *_OURS["folder"]], phones, rounds=rounds, kind="originals, ")
-            found["originals, folder / bare loop"] = report.ratio_of(race, "originals, folder", "originals, bare loop")
-            turns |= race
-    figure_of: dict[str, Callable[[], dict[str, float]]] = {
+        found = _race_all(chosen, Path(folder), rounds=rounds, images=images)
+    figure_of: dict[str, Callable[[], dict[str, Figure]]] = {
         "platform": lambda: figures.on_the_platform(latency_jobs=200),
         "store": lambda: figures.of_the_store(repeats=rounds),
         "interactive": figures.beside_a_folder,
@@ -90,18 +105,11 @@ def main(only: str, rounds: int, images: int, out: Path) -> None:
     for name in _FIGURES:
         if name in chosen:
             click.echo(f"measuring: {name}", err=True)
-            found |= figure_of[name]()
-    machine = {"processor": _processor(), "cores": usable_cores(), "load": os.getloadavg()[0], "images": images}
-    report.write(out, turns, found, machine)
-    click.echo("\n".join([f"{machine}", "", *report.lines(turns, found), "", f"Written to {out}"]))
-
-
-def _processor() -> str:
-    try:
-        rows = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((row.partition(":")[2].strip() for row in rows if row.startswith("model name")), platform.processor())
+            found.figures.update(figure_of[name]())
+    results.write(out, about, found)
+    head = f"{about.processor}, {about.cores} cores, load {about.load} before; commit {about.commit[:7] or 'unknown'}"
+    changed = " and changes" if about.dirty else ""
+    click.echo("\n".join([head + changed, "", *report.lines(found.turns, found.figures), "", f"Written to {out}"]))
 
 
 if __name__ == "__main__":

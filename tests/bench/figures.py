@@ -19,6 +19,7 @@ from common.redis_client import connect
 from tests.bench import interactive_under_bulk
 from tests.bench.idle_latency import bench_image, long_poll, measure
 from tests.bench.pictures import make
+from tests.bench.rounds import Figure
 from tests.bench.sides import send_folder
 from tests.fixtures.redis import RedisServer, free_port
 from tests.fixtures.stack import LocalStack
@@ -32,7 +33,7 @@ _DEEP: Final = 100_000
 _WAITING_BATCH: Final = "waiting"
 
 
-def on_the_platform(*, latency_jobs: int) -> dict[str, float]:
+def on_the_platform(*, latency_jobs: int) -> dict[str, Figure]:
     """Start the platform once and read off what can be seen from outside."""
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:
         stack = LocalStack(Path(name) / "var")
@@ -54,7 +55,7 @@ def on_the_platform(*, latency_jobs: int) -> dict[str, float]:
         finally:
             stack.clean_up()
     overheads = [sample.overhead_ms for sample in samples]
-    return {
+    found = {
         "idle overhead p50, ms": statistics.median(overheads),
         "idle overhead p99, ms": statistics.quantiles(overheads, n=100)[98],
         "idle bare inference p50, ms": statistics.median(sample.inference_ms for sample in samples),
@@ -63,9 +64,10 @@ def on_the_platform(*, latency_jobs: int) -> dict[str, float]:
         "scrape of web, ms": scrapes["web"],
         "scrape of worker, ms": scrapes["worker"],
     }
+    return {name: Figure(value) for name, value in found.items()}
 
 
-def beside_a_folder(*, queued: int = 10_000, singles: int = 100) -> dict[str, float]:
+def beside_a_folder(*, queued: int = 10_000, singles: int = 100) -> dict[str, Figure]:
     """Measure how long a person waits while a folder of so many is being worked through."""
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:
         stack = LocalStack(Path(name) / "var")
@@ -75,8 +77,8 @@ def beside_a_folder(*, queued: int = 10_000, singles: int = 100) -> dict[str, fl
         finally:
             stack.clean_up()
     return {
-        "interactive p50 with 10,000 queued, s": found.p50_seconds,
-        "interactive p99 with 10,000 queued, s": found.p99_seconds,
+        "interactive p50 with 10,000 queued, s": Figure(found.p50_seconds),
+        "interactive p99 with 10,000 queued, s": Figure(found.p99_seconds),
     }
 
 
@@ -155,7 +157,7 @@ class Cycle:
         return float(time.process_time() + info["used_cpu_user"] + info["used_cpu_sys"])
 
 
-def of_the_store(*, repeats: int) -> dict[str, float]:
+def of_the_store(*, repeats: int) -> dict[str, Figure]:
     """Measure the job store alone: bytes a job, and what a backlog of 100,000 adds to the cost of a job."""
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:
         empty, deep, small = (Cycle(Path(name) / side) for side in ("empty", "deep", "small"))
@@ -169,7 +171,7 @@ def of_the_store(*, repeats: int) -> dict[str, float]:
             for side in (empty, deep, small):
                 side.end()
     return {
-        "Redis bytes a finished job": stored,
-        "store cost a job, empty, ms": statistics.median(shallow for shallow, _ in pairs),
-        "cost a job at 100,000 queued / empty": statistics.median(there / shallow for shallow, there in pairs),
+        "Redis bytes a finished job": Figure(stored),
+        "store cost a job, empty, ms": Figure.of([shallow for shallow, _ in pairs]),
+        "cost a job at 100,000 queued / empty": Figure.of([there / shallow for shallow, there in pairs]),
     }

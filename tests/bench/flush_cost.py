@@ -37,8 +37,8 @@ class Measured:
 
 
 @click.command()
-@click.option("--pairs", default=5, show_default=True, help="Turns under each setting.")
-@click.option("--images", default=200, show_default=True, help="Images of a folder.")
+@click.option("--pairs", default=5, type=click.IntRange(min=1), show_default=True, help="Turns under each setting.")
+@click.option("--images", default=200, type=click.IntRange(min=1), show_default=True, help="Images of a folder.")
 def main(pairs: int, images: int) -> None:
     """Measure in pairs."""
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:

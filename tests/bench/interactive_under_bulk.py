@@ -137,8 +137,16 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 
 @click.command()
-@click.option("--queued", default=10_000, show_default=True, help="Bulk jobs that wait at any time, at least.")
-@click.option("--singles", default=300, show_default=True, help="Single images, one after the other.")
+@click.option(
+    "--queued",
+    default=10_000,
+    type=click.IntRange(min=1),
+    show_default=True,
+    help="Bulk jobs that wait at any time, at least.",
+)
+@click.option(
+    "--singles", default=300, type=click.IntRange(min=2), show_default=True, help="Single images, one after the other."
+)
 def main(queued: int, singles: int) -> None:
     """Measure, print one JSON object and a table; fail if the 99th percentile is above the promise."""
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as folder:

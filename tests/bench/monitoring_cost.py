@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from common.settings import Settings
 from common.shared_metrics import FOLDER_VARIABLE
 from common.storage import Storage, image_key
 from tests.bench.idle_latency import bench_image
+from tests.bench.rounds import Figure, median_interval
 from tests.fixtures.redis import RedisServer, free_port
 from tests.waiting import wait_until
 from worker.celery_app import create_app
@@ -175,17 +175,17 @@ def _pair(turn: tuple[Side, Side], image: bytes, *, images: int) -> Pair:
     return Pair({on: speed for on, (speed, _) in found.items()}, {on: cpu_ms for on, (_, cpu_ms) in found.items()})
 
 
-def figures(measured: Sequence[Pair]) -> dict[str, float]:
-    """Give the medians for the table of the bench."""
+def figures(measured: Sequence[Pair]) -> dict[str, Figure]:
+    """Give the medians and their pairs for the table of the bench."""
     return {
-        "cost of monitoring, share of throughput": statistics.median(pair.speed_cost for pair in measured),
-        "cost of monitoring, by processor time": statistics.median(pair.cpu_cost for pair in measured),
+        "cost of monitoring, share of throughput": Figure.of([pair.speed_cost for pair in measured]),
+        "cost of monitoring, by processor time": Figure.of([pair.cpu_cost for pair in measured]),
     }
 
 
 @click.command()
-@click.option("--pairs", default=80, show_default=True, help="Turns of each side.")
-@click.option("--images", default=150, show_default=True, help="Images of a folder.")
+@click.option("--pairs", default=80, type=click.IntRange(min=2), show_default=True, help="Turns of each side.")
+@click.option("--images", default=150, type=click.IntRange(min=1), show_default=True, help="Images of a folder.")
 def main(pairs: int, images: int) -> None:
     """Measure in pairs; the exit status says whether the promise is held, missed or not decided."""
     measured = measure(pairs=pairs, images=images)
@@ -226,21 +226,6 @@ def verdict_of(low: float, high: float) -> Verdict:
     if high <= LIMIT:
         return Verdict.HELD
     return Verdict.MISSED if low > LIMIT else Verdict.UNDECIDED
-
-
-def median_interval(costs: Sequence[float]) -> tuple[float, float]:
-    """Give the 95 % confidence interval of the median: order statistics, their ranks from the binomial distribution.
-
-    Nothing is assumed of how the costs are spread (Conover, Practical Nonparametric Statistics, section 3.2).
-    """
-    ordered, number = sorted(costs), len(costs)
-    outside, rank = 0.0, 0
-    # How likely it is that fewer than `rank` of the costs lie below the true median.
-    while rank < number // 2 and outside + comb(number, rank) / 2**number <= 0.025:
-        outside += comb(number, rank) / 2**number
-        rank += 1
-    first = max(rank - 1, 0)
-    return ordered[first], ordered[number - 1 - first]
 
 
 if __name__ == "__main__":

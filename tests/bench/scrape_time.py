@@ -90,7 +90,7 @@ def scrape(urls: dict[str, str], *, number: int) -> dict[str, list[float]]:
 
 
 @click.command()
-@click.option("--number", default=400, show_default=True, help="Scrapes of each.")
+@click.option("--number", default=400, type=click.IntRange(min=2), show_default=True, help="Scrapes of each.")
 def main(number: int) -> None:
     """Fill a platform, scrape it, print the quantiles."""
     with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:

@@ -104,6 +104,18 @@ class BareLoop:
         return Turn(told["images"], told["seconds"], told["cpu_seconds"])
 
 
+@dataclass(frozen=True)
+class GpuLoop:
+    """The same on a GPU: decode in threads, network in portions, one process."""
+
+    name: str = "bare GPU loop"
+
+    def turn(self, folder: Path) -> Turn:
+        """Run it once."""
+        told = run_script("-m", "tests.bench.gpu_loop", str(folder))
+        return Turn(told["images"], told["seconds"], told["cpu_seconds"])
+
+
 PARTS = ("web", "worker", "redis", "beat", "flower", "exporter", "prometheus", "node-exporter", "redis-exporter")
 
 
@@ -113,11 +125,12 @@ class Platform:
 
     name: str
     send: Callable[[LocalStack, Path, Path], dict[str, float]]
+    settings: dict[str, str] = field(default_factory=dict)
 
     def turn(self, folder: Path) -> Turn:
         """Start the platform, send the folder, wait for the last stored result, end it."""
         with tempfile.TemporaryDirectory(prefix="dentiq-bench-") as name:
-            stack = LocalStack(Path(name) / "var")
+            stack = LocalStack(Path(name) / "var", settings=self.settings)
             try:
                 stack.start()
                 wait_until(lambda: _observed(stack), 60, what="Flower")

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tests.bench.monitoring_cost import LIMIT, Pair, Verdict, figures, median_interval, verdict_of
+from tests.bench.monitoring_cost import LIMIT, Pair, Verdict, figures, verdict_of
+from tests.bench.rounds import median_interval
 
 
 def test_the_interval_holds_the_true_median_19_times_of_20() -> None:
@@ -32,6 +33,6 @@ def test_a_promise_is_held_only_where_the_whole_interval_says_so(costs: list[flo
 def test_what_monitoring_takes_is_a_share_of_what_there_is_without_it() -> None:
     # 95 images a second of 100, and 20 ms an image of which monitoring has one.
     pair = Pair(speed={True: 95.0, False: 100.0}, cpu_ms={True: 20.0, False: 19.0})
-    assert figures([pair]) == pytest.approx(
+    assert {name: figure.value for name, figure in figures([pair]).items()} == pytest.approx(
         {"cost of monitoring, share of throughput": 0.05, "cost of monitoring, by processor time": 0.05}
     )
