@@ -9,10 +9,11 @@ from common.errors import ConfigurationError
 from infra.client_sockets import allow_files, connections_with_files, limit_silence
 from infra.environment import settings_from
 from infra.exposure import refuse_open_web
+from infra.spokesman import Spokesman
 from infra.web_processes import forget, forget_one, has_no_successor, note_ready
 
-_settings = settings_from(os.environ)
 try:
+    _settings = settings_from(os.environ)
     refuse_open_web(_settings)
 except ConfigurationError as error:
     sys.exit(f"dentiq web: {error.message}")
@@ -54,6 +55,9 @@ _metrics_folder = Path(
 )
 
 
+_spokesman = Spokesman()
+
+
 def when_ready(server: Any) -> None:
     """Bound the time that a silent client holds a thread."""
     limit_silence(listener.sock for listener in server.LISTENERS)
@@ -62,11 +66,23 @@ def when_ready(server: Any) -> None:
 def on_starting(server: Any) -> None:
     """Allow enough files, and forget the metrics of an earlier run: their processes are gone."""
     del server
-    allow_files()
-    forget(_settings.data_dir)
     from common.shared_metrics import forget_earlier_life  # noqa: PLC0415  see above
 
-    forget_earlier_life(_metrics_folder)
+    allow_files()
+    try:
+        forget(_settings.data_dir)
+        forget_earlier_life(_metrics_folder)
+    except OSError as error:
+        sys.exit(
+            f"dentiq web: The data folder {_settings.data_dir} cannot be used ({error.strerror}). Make room there, or "
+            "name another folder by DENTIQ_DATA_DIR."
+        )
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tell a process who speaks for all."""
+    del server
+    worker.spokesman = _spokesman
 
 
 def post_worker_init(worker: Any) -> None:

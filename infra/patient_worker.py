@@ -7,6 +7,7 @@ rate and a few at one time, and waits unread until then.
 
 import errno
 import secrets
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -17,13 +18,15 @@ from selectors import EVENT_READ
 from typing import Any, Final
 
 from gunicorn import http
+from gunicorn.errors import AppImportError
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from common.errors import UnavailableError
+from common.errors import ConfigurationError, UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
 from infra.departures import Departures
 from infra.long_heads import ENDLESS, long_head
 from infra.received import Received, SoundBody
+from infra.spokesman import Spokesman
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
 _PIECE_BYTES: Final = 256 * 1024
@@ -56,6 +59,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     patience = Patience()
     # Of requests, whether they still come, wait for a thread or are read. Who comes on top is refused.
     most_held_bytes = 512 * 1024 * 1024
+    # Taken by the process that says why the application does not start.
+    spokesman: Spokesman | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,6 +73,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._departures = Departures(lambda: self.poller, self._departed)
         # Three quarters of the threads stay free for what is there already.
         self._most_streams = max(1, self.cfg.threads // 4)
+
+    def load_wsgi(self) -> None:
+        """Load the application; where it refuses to start, gunicorn says why in a sentence and ends, all of it."""
+        try:
+            super().load_wsgi()
+        except ConfigurationError as error:
+            # One speaks for all: gunicorn fails at a second one of these while it ends for the first.
+            if self.spokesman is not None and not self.spokesman.is_this_process():
+                sys.exit()
+            raise AppImportError(f"dentiq web: {error.message}") from error
 
     @property
     def streaming(self) -> int:
