@@ -18,7 +18,7 @@ MAX_HELD_BYTES: Final = 24 * 1024 * 1024
 _MEMORY_BYTES: Final = 1024 * 1024
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
-_LENGTH: Final = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,1000})[ \t]*(?=\r\n)", re.IGNORECASE)
 _FRAMING: Final = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
 _EXPECTS: Final = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 
@@ -34,6 +34,8 @@ class Stage(Enum):
     STREAMED = auto()
     # Its head has no end.
     ENDLESS = auto()
+    # Its body is longer than any that is taken.
+    TOO_LONG = auto()
     # There is no room for its body.
     BROKEN = auto()
 
@@ -62,6 +64,7 @@ class Arrival:
     Attributes:
         patience: How long it may take.
         began: Instant of its first byte or, before that, of the connection; monotonic, in s.
+        longest_body_bytes: Most bytes that its body may have; None: any number.
         stage: How far it has come.
         expects_leave: Whether the sender waits to be told to go on, once.
         rest: Bytes after its end: the beginning of the next request.
@@ -71,6 +74,7 @@ class Arrival:
 
     patience: Patience
     began: float
+    longest_body_bytes: int | None = None
     stage: Stage = Stage.HEAD
     expects_leave: bool = False
     rest: bytes = b""
@@ -166,8 +170,11 @@ class Arrival:
         if length > MAX_HEAD_BYTES:
             self.stage = Stage.ENDLESS
             return
-        if len(framing) != len(declared) or len(declared) > 1 or (declared and int(declared[0]) > MAX_HELD_BYTES):
+        if len(framing) != len(declared) or len(declared) > 1:
             self.stage = Stage.STREAMED
+            return
+        if declared and int(declared[0]) > MAX_HELD_BYTES:
+            self.stage = Stage.STREAMED if self._is_taken(int(declared[0])) else Stage.TOO_LONG
             return
         body = bytes(self._head[length:])
         # All that is left if the body finds no room.
@@ -178,6 +185,9 @@ class Arrival:
         self._held = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  closed by `close`
         self._held.write(head)
         self._feed_body(body)
+
+    def _is_taken(self, body_bytes: int) -> bool:
+        return self.longest_body_bytes is None or body_bytes <= self.longest_body_bytes
 
     def _feed_body(self, piece: bytes) -> None:
         assert self._held is not None  # noqa: S101  made where the stage began

@@ -12,6 +12,9 @@ from infra.exposure import refuse_open_web
 from infra.spokesman import Spokesman
 from infra.web_processes import forget, forget_one, has_no_successor, note_ready
 
+# Above what the routes allow for beside the images (see web.batch_requests): they say better what is too much.
+_FRAMING_BYTES = 1024 * 1024
+
 try:
     _settings = settings_from(os.environ)
     refuse_open_web(_settings)
@@ -80,9 +83,10 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Tell a process who speaks for all."""
+    """Tell a process how long a body may be, so that it refuses longer ones by their heads, and who speaks for all."""
     del server
     worker.spokesman = _spokesman
+    worker.longest_body_bytes = max(_settings.max_archive_bytes, _settings.max_upload_bytes) + _FRAMING_BYTES
 
 
 def post_worker_init(worker: Any) -> None:

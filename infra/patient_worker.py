@@ -24,8 +24,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from common.errors import ConfigurationError, UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
 from infra.departures import Departures
-from infra.long_heads import ENDLESS, long_head
 from infra.received import Received, SoundBody
+from infra.refused_heads import ENDLESS, TOO_LONG, RefusedHead, refused_head
 from infra.spokesman import Spokesman
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
@@ -59,7 +59,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     patience = Patience()
     # Of requests, whether they still come, wait for a thread or are read. Who comes on top is refused.
     most_held_bytes = 512 * 1024 * 1024
-    # Taken by the process that says why the application does not start.
+    # The application takes none longer; the configuration says how long that is.
+    longest_body_bytes: int | None = None
+    # Says why the application does not start.
     spokesman: Spokesman | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,7 +116,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if self._arriving and self.nr_conns > self.worker_connections * _CROWDED:
             # Whoever has been at it for longest makes room: so many at one time are no ordinary senders.
             self._give_up(*next(iter(self._arriving.items())))
-        arrival = Arrival(self.patience, began=time.monotonic())
+        arrival = Arrival(self.patience, began=time.monotonic(), longest_body_bytes=self.longest_body_bytes)
         begun = self._begun(conn)
         if begun:
             self._feed(arrival, begun)
@@ -136,15 +138,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer a request that cannot be read; one with too long a head as a problem, which programs expect."""
-        refused = long_head(exc)
+        """Answer a request whose head cannot be read as a problem, which programs expect."""
+        refused = refused_head(exc)
         if refused is None:
             super().handle_error(req, client, addr, exc)
             return
-        request_id = secrets.token_hex(8)
-        self.log.warning("Request %s of %s is refused: %s", request_id, addr[0] if addr else "", exc)
         with suppress(OSError):
-            client.sendall(refused.answer(request_id))
+            client.sendall(self._answer_of(refused))
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """Go on with the connection, and with a long body that waited for this one."""
@@ -188,7 +188,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         elif arrival.stage is Stage.STREAMED:
             self._stream(conn, arrival)
         elif arrival.stage is Stage.ENDLESS:
-            self._refuse(conn, arrival, ENDLESS.answer(secrets.token_hex(8)))
+            self._refuse(conn, arrival, ENDLESS)
+        elif arrival.stage is Stage.TOO_LONG:
+            self._refuse(conn, arrival, TOO_LONG)
         elif arrival.expects_leave:
             arrival.expects_leave = False
             with suppress(OSError):
@@ -261,10 +263,19 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         conn.data_ready = True
         super().enqueue_req(conn)
 
-    def _refuse(self, conn: TConn, arrival: Arrival, answer: bytes) -> None:
+    def _refuse(self, conn: TConn, arrival: Arrival, refused: RefusedHead) -> None:
+        """Answer by the head alone; whoever is sending still reads the answer before the connection ends."""
+        self._leave_loop(conn)
+        self._release(arrival)
         with suppress(OSError):
-            conn.sock.send(answer)
-        self._drop(conn, arrival)
+            conn.sock.send(self._answer_of(refused))
+        self._departures.begin(conn)
+
+    def _answer_of(self, refused: RefusedHead) -> bytes:
+        """Log a refusal, without the request: its line may hold a job's address, its headers a key."""
+        request_id = secrets.token_hex(8)
+        self.log.warning("Request %s is refused by its head: %s.", request_id, refused.code)
+        return refused.answer(request_id)
 
     def _drop(self, conn: TConn, arrival: Arrival) -> None:
         self._leave_loop(conn)

@@ -171,6 +171,8 @@ WRONG = {
     "two lengths": (head(3, more="Content-Length: 4") + b"abcd", b"400"),
     "a length and chunks": (head(3, more="Transfer-Encoding: chunked") + b"0\r\n\r\n", b"400"),
     "chunks that are none": (head(3).replace(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"zz\r\n", b"400"),
+    "an unknown coding": (head(3).replace(b"Content-Length: 3", b"Transfer-Encoding: x") + b"abc", b"501"),
+    "an unknown expectation": (head(3, more="Expect: much") + b"abc", b"417"),
     "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400"),
     "a header line without a colon": (b"GET / HTTP/1.1\r\nHost x\r\n\r\n", b"400"),
     "a huge request line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
@@ -180,18 +182,30 @@ WRONG = {
 }
 
 
+# What is wrong with these shows once the application reads.
+OF_THE_BODY = ("less body than declared", "chunks that are none")
+
+
 @pytest.mark.parametrize(("sent", "status"), WRONG.values(), ids=WRONG.keys())
 def test_a_request_that_is_wrong_is_refused(web: WebServer, sent: bytes, status: bytes) -> None:
     answer = exchange(web, sent)
     assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
 
 
-@pytest.mark.parametrize("wrong", ["a huge request line", "a huge header", "a head without an end"])
-def test_a_head_that_is_too_long_is_told_as_any_problem(web: WebServer, wrong: str) -> None:
+@pytest.mark.parametrize("wrong", [name for name in WRONG if name not in OF_THE_BODY])
+def test_a_head_that_is_refused_is_told_as_any_problem(web: WebServer, wrong: str) -> None:
     sent, status = WRONG[wrong]
     head, _, body = exchange(web, sent).partition(b"\r\n\r\n")
     assert b"Content-Type: application/problem+json" in head
     assert Problem.model_validate_json(body, extra="forbid").status == int(status)
+
+
+@pytest.mark.parametrize("more", ["", "Expect: 100-continue"])
+def test_a_body_longer_than_any_that_is_taken_is_refused_before_any_of_it_came(web: WebServer, more: str) -> None:
+    """Its sender sends no byte of it and waits: an answer that waits for the body is another one, a 408."""
+    answer = exchange(web, head(10**12, more=more))
+    assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
+    assert Problem.model_validate_json(answer.partition(b"\r\n\r\n")[2]).code == "request_entity_too_large"
 
 
 def test_more_body_than_declared_is_another_request_and_a_wrong_one(web: WebServer, make_image: MakeImage) -> None:
@@ -262,6 +276,14 @@ def test_peers_that_stay_after_their_last_answer_hold_up_nobody(web: WebServer) 
         assert httpx.get(f"{web.url}/healthz", timeout=60).status_code == 200
         # Waited for one after the other, each takes two seconds; half of that is left to a machine that is busy.
         assert time.monotonic() - began < len(staying)
+
+
+def test_what_is_logged_of_a_wrong_head_is_neither_its_address_nor_its_headers(web: WebServer) -> None:
+    exchange(web, b"GET /jobs/secret-job HTTP/9.x\r\nHost: x\r\n\r\n")
+    exchange(web, b"GET / HTTP/1.1\r\nAuthorization: Bearer secret-key\x01\r\nHost: x\r\n\r\n")
+    log = (web.settings.data_dir / "web.log").read_text(errors="replace")
+    assert log.count("is refused by its head: bad_request.") >= 2
+    assert "secret-" not in log
 
 
 def test_the_server_logged_no_crash(web: WebServer) -> None:
