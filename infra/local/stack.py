@@ -185,6 +185,8 @@ def flower_password_file(data_dir: Path) -> Path:
 def child_environment(stack: Stack, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of every part: the launcher's own, and what was decided here. Secrets travel here alone."""
     settings = stack.settings
+    # What an operator sets stands.
+    theirs = {"FLOWER_BASIC_AUTH"}
     decided = {
         MARK_VARIABLE: str(stack.data_dir),
         "DENTIQ_DATA_DIR": str(stack.data_dir),
@@ -200,9 +202,10 @@ def child_environment(stack: Stack, environ: Mapping[str, str]) -> dict[str, str
     if stack.owns_redis:
         url = f"redis://127.0.0.1:{settings.local_redis_port}/0"
         decided |= {"DENTIQ_REDIS_URL": url, "CE_BROKER_URL": url, "REDIS_ADDR": url}
-    if environ.get("FLOWER_BASIC_AUTH"):
-        del decided["FLOWER_BASIC_AUTH"]
-    return {**environ, **decided}
+    else:
+        # Exporters read one address: an operator whose Redis has sentinels names another for them.
+        theirs |= {"CE_BROKER_URL", "REDIS_ADDR"}
+    return {**environ, **decided, **{name: environ[name] for name in theirs if environ.get(name)}}
 
 
 def start_supervisor(stack: Stack, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

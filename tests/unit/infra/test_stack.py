@@ -14,7 +14,7 @@ from infra.local.stack import child_environment, exclusive, lay_out, plan_stack
 def test_without_a_redis_url_it_starts_a_redis_and_tells_the_parts_where(tmp_path: Path) -> None:
     stack = plan_stack(Settings(local_redis_port=7001), working_folder=tmp_path)
     assert stack.owns_redis
-    environment = child_environment(stack, {})
+    environment = child_environment(stack, {"CE_BROKER_URL": "redis://elsewhere/0"})
     assert environment["DENTIQ_REDIS_URL"] == environment["CE_BROKER_URL"] == "redis://127.0.0.1:7001/0"
 
 
@@ -24,6 +24,14 @@ def test_with_a_redis_url_it_starts_none_and_leaves_the_variable_alone(tmp_path:
     assert not stack.owns_redis
     assert "DENTIQ_REDIS_URL" not in child_environment(stack, {})
     assert child_environment(stack, {})["CE_BROKER_URL"] == "redis://:hunter2@example.org/3"
+
+
+def test_exporters_read_the_address_that_an_operator_names_for_them(tmp_path: Path) -> None:
+    """They ask no sentinels."""
+    settings = Settings(redis_url=SecretStr("sentinel://host:26379/0?master=main"))
+    named = {"CE_BROKER_URL": "redis://leader/0", "REDIS_ADDR": "redis://leader"}
+    environment = child_environment(plan_stack(settings, working_folder=tmp_path), named)
+    assert environment.items() >= named.items()
 
 
 def test_no_file_that_it_writes_holds_a_secret(tmp_path: Path) -> None:
