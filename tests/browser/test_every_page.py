@@ -97,6 +97,7 @@ def gallery(web: WebServer, worker: FakeWorker) -> Gallery:
             "pathologies": "/pathologies",
             "pathology": "/pathologies/caries",
             "model-card": "/model",
+            "api": "/api/docs",
             "system": "/system",
             "sign-in": "/sign-in",
             "not-found": "/nowhere",
@@ -110,7 +111,7 @@ def test_the_look_for_barriers_finds_one(open_page: OpenPage) -> None:
     assert [found.split(":")[0] for found in barriers(page)] == ["button-name"]
 
 
-# Fifteen pages, each looked at whole: a minute on two busy cores.
+# Sixteen pages, each looked at whole: a minute on two busy cores.
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("reader", READERS)
 def test_no_page_has_a_barrier_or_scrolls_sideways(

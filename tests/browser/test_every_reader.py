@@ -110,13 +110,3 @@ def test_a_keyboard_reaches_everything_and_focus_follows_the_result(
     chooser.value.set_files(photo)
     expect(page.locator("h1")).to_have_text("Waiting: place 1 in the queue")
     expect(page.locator("h1")).to_be_focused()
-
-
-def test_the_api_page_shows_every_operation_under_the_strict_policy(
-    open_page: OpenPage, screenshot: Screenshot
-) -> None:
-    page = open_page("/api/docs")
-    for operation in ("submit_job", "read_job", "erase_job", "read_preview", "list_models", "readyz"):
-        expect(page.locator(f"[id$='-{operation}']")).to_be_visible()
-    page.locator("[id$='-submit_job'] button").first.click()
-    screenshot(page, "api-docs")

@@ -80,7 +80,7 @@ class NewBatchDocument(Body):
     """What a batch is made from."""
 
     name: str = Field(
-        "", max_length=255, description="Shown to people", json_schema_extra={"example": "Monday's photographs"}
+        "", max_length=255, description="Shown to people", json_schema_extra={"example": "Photographs of Monday"}
     )
     webhook_url: WebhookUrl | None = Field(
         None,
