@@ -1,4 +1,6 @@
 -- Leases the longest waiting jobs of the first queue that has any, as one chunk.
+-- The last jobs of a queue are shared among the processes alive: where one takes them all the others stand still meanwhile
+-- (guided self-scheduling, Polychronopoulos and Kuck 1987).
 -- A job that has failed an attempt before is leased alone: if it takes its worker down, its neighbours are not hit again.
 -- A claim whose answer was lost is sent again under the same token, and gets the same jobs.
 -- A process that finds nothing and is ready to wait is noted in the same step: no job can come in between.
@@ -12,10 +14,12 @@ local process, wait = ARGV[3], tonumber(ARGV[4])
 local earlier = redis.call('GET', token)
 if earlier then return cjson.decode(earlier) end
 local claimed = {}
+local processes = math.max(1, redis.call('SCARD', WORKERS))
 
 for i = 5, #ARGV, 2 do
-    local queue, limit = ARGV[i], tonumber(ARGV[i + 1])
+    local queue, most = ARGV[i], tonumber(ARGV[i + 1])
     local waiting = queue_key(queue)
+    local limit = math.min(most, math.ceil(redis.call('ZCARD', waiting) / processes))
     for _, id in ipairs(redis.call('ZRANGE', waiting, 0, limit - 1)) do
         local record = redis.call('HMGET', job_key(id), 'status', 'attempts', 'submitted', 'batch', 'spared')
         local attempts = tonumber(record[2] or 0)

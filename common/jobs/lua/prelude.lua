@@ -9,6 +9,7 @@ local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
 local CLOSING = PREFIX .. 'closing'
 local IDLE = PREFIX .. 'idle'
+local WORKERS = PREFIX .. 'workers'
 local CORRECTIONS = PREFIX .. 'corrections'
 local WEBHOOKS = PREFIX .. 'webhooks'
 local RECEIVERS = PREFIX .. 'receivers'
@@ -216,8 +217,8 @@ local function call_idle(most, what)
     return #idle
 end
 
--- One process for each 16 jobs that came to wait: fewer are not worth another one's trip to Redis.
-local function call_idle_for(jobs) return call_idle(math.ceil(jobs / 16), 'jobs') end
+-- One process for each 4 jobs that came to wait: fewer are not worth another one's trip to Redis.
+local function call_idle_for(jobs) return call_idle(math.ceil(jobs / 4), 'jobs') end
 
 -- Looks up a used Idempotency-Key: returns 'replayed' and the first answer's ids, 'conflict', or nothing.
 -- A key whose jobs (or batch) have all been erased counts as unused: its answer is gone. One that made none is used.

@@ -39,7 +39,7 @@ def test_who_was_called_is_not_called_again(store) -> None:
     assert [store.create(new_jobs(1)).called for _ in range(3)] == [1, 0, 0]
 
 
-@pytest.mark.parametrize(("jobs", "called"), [(1, 1), (16, 1), (17, 2), (64, 3)])
+@pytest.mark.parametrize(("jobs", "called"), [(1, 1), (4, 1), (5, 2), (64, 3)])
 def test_no_more_are_called_than_the_jobs_are_worth(store, jobs: int, called: int) -> None:
     for number in range(3):
         go_idle(store, f"p{number}")

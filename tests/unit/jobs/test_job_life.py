@@ -4,7 +4,8 @@ import pytest
 import redis
 
 from common.errors import IdempotencyConflictError, JobNotFoundError
-from common.jobs.record import Failure, IdempotencyKey, JobStatus, NewJob, Outcome, new_job_id
+from common.jobs.record import Failure, IdempotencyKey, JobStatus, NewJob, Outcome, WorkerInfo, new_job_id
+from common.jobs.workers import WorkerRegister
 from common.queues import QueueName
 
 
@@ -52,6 +53,17 @@ def test_interactive_jobs_are_claimed_before_bulk_ones_and_never_together(store,
 def test_a_chunk_is_no_larger_than_its_queue_allows(store, verbs) -> None:
     ids = verbs.submit(5)
     assert [claim.job_id for claim in store.claim({QueueName.INTERACTIVE: 3}, lease_seconds=9)] == ids[:3]
+
+
+@pytest.mark.parametrize(("alive", "chunks"), [(1, [20]), (2, [10, 5, 3, 1, 1]), (8, [3, 3, 2, 2, 2, 1])])
+def test_the_last_jobs_are_shared_among_the_processes_alive(
+    client, store, verbs, alive: int, chunks: list[int]
+) -> None:
+    register = WorkerRegister(client)
+    for number in range(alive):
+        register.renew(WorkerInfo(f"w{number}", "v1", "onnx", "cpu"), life_seconds=60)
+    verbs.submit(20, queue=QueueName.BULK)
+    assert [len(verbs.claim()) for _ in chunks] == chunks
 
 
 def test_no_job_is_claimed_twice(store, verbs) -> None:
