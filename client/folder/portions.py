@@ -12,6 +12,9 @@ from client.folder.walk import Found
 MOST_IMAGES: Final = 64
 MOST_BYTES: Final = 16 * 1024 * 1024
 
+# The first portions are small, each twice the one before: the server computes while the next ones are on their way.
+_FIRST_IMAGES: Final = 8
+
 
 @dataclass(frozen=True)
 class Portion:
@@ -39,13 +42,13 @@ class Fate:
 
 
 def cut(found: Iterable[Found]) -> Iterator[tuple[str, ...]]:
-    """Cut files into portions by number and size; a file that is larger than a portion is one of its own."""
+    """Cut files into portions by number and size, small ones first; a file larger than a portion is one of its own."""
     files: list[str] = []
-    size = 0
+    size, most = 0, _FIRST_IMAGES
     for one in found:
-        if files and (len(files) == MOST_IMAGES or size + one.size_bytes > MOST_BYTES):
+        if files and (len(files) == most or size + one.size_bytes > MOST_BYTES):
             yield tuple(files)
-            files, size = [], 0
+            files, size, most = [], 0, min(2 * most, MOST_IMAGES)
         files.append(one.file)
         size += one.size_bytes
     if files:

@@ -76,10 +76,10 @@ def test_each_image_has_its_row(folder: Path, tmp_path: Path) -> None:
     assert server.batches == {"b1": "test"}
 
 
-def test_no_request_has_more_than_64_images(folder: Path, tmp_path: Path) -> None:
+def test_requests_grow_up_to_64_images(folder: Path, tmp_path: Path) -> None:
     server = FakeBatchServer()
     go(server, folder, tmp_path / "out.csv")
-    assert sorted(server.sent) == [22, 64, 64]
+    assert sorted(server.sent) == [8, 16, 30, 32, 64]
 
 
 def test_a_server_that_takes_fewer_gets_fewer(folder: Path, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_server_that_takes_fewer_gets_fewer(folder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("where", ["crash_before", "crash_after"])
-@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize("number", range(1, 11))
 def test_a_run_that_ends_at_any_request_goes_on(folder: Path, tmp_path: Path, where: str, number: int) -> None:
     server = FakeBatchServer()
     setattr(server, where, number)
@@ -102,13 +102,13 @@ def test_a_run_that_ends_at_any_request_goes_on(folder: Path, tmp_path: Path, wh
     assert len(server.batches) == 1
 
 
-@pytest.mark.parametrize("written", range(1, 8))
+@pytest.mark.parametrize("written", range(1, 12))
 def test_a_run_that_ends_at_any_line_of_its_journal_goes_on(folder: Path, tmp_path: Path, written: int) -> None:
     server, out = FakeBatchServer(), tmp_path / "out.csv"
     go(server, folder, out)
     journal = Path(f"{out}.journal")
     lines = journal.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 8
+    assert len(lines) == 12
     torn = lines[written][: len(lines[written]) // 2]
     # What a journal says is on the disk before the server knows more than one step beyond: cut the server back as well.
     kept = {json.loads(line)["sent"] for line in lines[:written] if b'"sent"' in line}
