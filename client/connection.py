@@ -78,7 +78,10 @@ class Connection:
     def _try(self, method: str, path: str, arguments: dict[str, Any]) -> tuple[httpx.Response | None, str]:
         """Send a request once; the answer, or None, and what to say if that was the last try."""
         try:
-            answer = self._http.request(method, f"{self._server}{path}", **arguments)
+            request = self._http.build_request(method, f"{self._server}{path}", **arguments)
+            # The body in one piece: it is in memory anyway, and each part of a form would be two trips to the socket.
+            request.read()
+            answer = self._http.send(request)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ServerUnreachableError(
                 f"{self._server!r} is no address of a server; one looks like {DEFAULT_SERVER}."
