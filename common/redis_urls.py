@@ -206,6 +206,8 @@ def sentinel_arguments(address: RedisAddress) -> dict[str, Any]:
         "password": address.sentinel_password,
         "socket_timeout": _SENTINEL_SECONDS,
         "socket_connect_timeout": _SENTINEL_SECONDS,
+        # redis-py would try each one that is away four times, seconds apart, before it asks the next.
+        "retry": None,
     }
     return arguments if address.tls is None else arguments | {"ssl": True, **address.tls}
 

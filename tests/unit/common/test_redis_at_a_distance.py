@@ -1,8 +1,11 @@
 """Redis behind TLS, behind a network that cuts, delays and half-opens connections, and as a cluster."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -90,6 +93,28 @@ def test_a_certificate_that_is_not_trusted_ends_the_connection(
     app.conf.update(celery_broker(made.effective_redis_url), broker_connection_retry=False)
     with app.connection_for_write() as connection, pytest.raises((OperationalError, OSError)):
         connection.ensure_connection(max_retries=1, interval_start=0)
+
+
+def test_a_sentinel_that_breaks_off_is_left_for_the_next_one_at_once() -> None:
+    asked = []
+
+    def break_off(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                asked.append(connection)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=break_off, args=(server,), daemon=True).start()
+        url = f"sentinel://127.0.0.1:{server.getsockname()[1]}/0?master=m"
+        with (
+            connect(url, timeout_seconds=_TIMEOUT, max_connections=2, retries=0) as client,
+            pytest.raises(JobStoreUnavailableError),
+        ):
+            JobStore(client).counts()
+        server.shutdown(socket.SHUT_RDWR)
+    assert len(asked) == 1
 
 
 @pytest.fixture
