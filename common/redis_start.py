@@ -25,19 +25,23 @@ def refuse_unusable_redis(settings: Settings) -> JobStoreUnavailableError | None
         ConfigurationError: The job store would lose jobs, the broker is of no use to Celery, or one of them does not
             let us in. The message says what was used, without the password, and what to do.
     """
-    fault = None
+    fault, away = None, None
     checks = (
         (settings.effective_redis_url, require_broker),
         (settings.effective_job_store_url, require_durable),
     )
     for url, check in checks:
+        hosts = read_redis_url(url).hosts
+        if hosts == away:
+            # Both are one Redis as a rule, and one that is silent costs the start a time-out.
+            continue
         try:
             with connect(url, timeout_seconds=settings.redis_timeout_seconds, max_connections=2) as client:
                 check(client)
         except RedisLoginError as error:
             raise login_refused(url, error) from error
         except JobStoreUnavailableError as error:
-            fault = error
+            fault, away = error, hosts
     return fault
 
 

@@ -1,5 +1,6 @@
 """A part does not start where Redis does not let it in, and waits where Redis is away."""
 
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -72,6 +73,16 @@ def test_a_redis_that_is_away_or_lets_us_in_ends_no_start(port: int) -> None:
     assert isinstance(fault, JobStoreUnavailableError)
     assert not isinstance(fault, RedisLoginError)
     assert refuse_unusable_redis(settings(f"redis://:{PASSWORD}@127.0.0.1:{port}/0")) is None
+
+
+def test_a_silent_redis_costs_the_start_one_time_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        assert refuse_unusable_redis(settings(url, DENTIQ_REDIS_TIMEOUT_SECONDS="0.3")) is not None
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_a_password_that_changes_later_is_an_outage(port: int) -> None:
