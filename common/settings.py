@@ -83,14 +83,14 @@ class Settings(BaseModel):
     )
 
     # Workers
-    runtime: Literal["auto", "onnx", "torch"] = Field("auto", description="Inference runtime")
+    runtime: Literal["auto", "onnx", "torch", "torch-graphs"] = Field(
+        "auto", description="Inference runtime; torch-graphs records the network as CUDA graphs, never measured"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs")
     worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per core, or for cuda one")
     interactive_chunk_size: int = Field(8, ge=1, le=256, description="Most single jobs that one chunk carries")
     bulk_chunk_size: int = Field(32, ge=1, le=256, description="Most batch jobs one chunk carries; unset on a GPU: 128")
-    bulk_chunk_seconds: float = Field(
-        0.2, gt=0, description="Time a chunk of batch jobs should take; a person waits it"
-    )
+    bulk_chunk_seconds: float = Field(0.2, gt=0, description="Time a chunk of a batch should take; a person waits it")
     worker_metrics_bind: str = Field("127.0.0.1", description="Address that a worker shows its metrics on")
     worker_metrics_port: int = Field(9809, ge=0, le=65535, description="Port of a worker's metrics; 0: none")
 

@@ -70,7 +70,7 @@ def _require_model(settings: Settings) -> None:
 
 def _require_device(settings: Settings) -> None:
     """Find out whether what was asked for can be had; in a process of its own, for CUDA does not survive a fork."""
-    if settings.device != "cuda" and settings.runtime != "torch":
+    if settings.device != "cuda" and settings.runtime in {"auto", "onnx"}:
         return
     probe = [sys.executable, "-c", _PROBE, settings.runtime, settings.device]
     answer = subprocess.run(probe, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)  # noqa: S603

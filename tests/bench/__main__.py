@@ -30,7 +30,11 @@ _OURS: Final[dict[str, list[Side]]] = {
 }
 _PEERS: Final[dict[str, list[Side]]] = {name: [Peer(name, runtime) for runtime in RUNTIMES] for name in PEERS}
 _SIDES: Final = _OURS | _PEERS
-_GPU: Final[list[Side]] = [GpuLoop(), Platform("GPU, folder", send_folder, {"DENTIQ_DEVICE": "cuda"})]
+_GPU: Final[list[Side]] = [
+    GpuLoop(),
+    Platform("GPU, folder", send_folder, {"DENTIQ_DEVICE": "cuda"}),
+    Platform("GPU, folder, graphs", send_folder, {"DENTIQ_DEVICE": "cuda", "DENTIQ_RUNTIME": "torch-graphs"}),
+]
 _FIGURES: Final = ("platform", "store", "interactive", "monitoring")
 _NAMES: Final = (*_SIDES, "originals", "gpu", *_FIGURES)
 

@@ -7,7 +7,7 @@ import os
 
 from common.errors import ConfigurationError
 
-RUNTIMES = ("auto", "onnx", "torch")
+RUNTIMES = ("auto", "onnx", "torch", "torch-graphs")
 DEVICES = ("auto", "cpu", "cuda")
 
 # Python's lock lets no more through, and each may hold a picture of 50 million pixels.
@@ -18,7 +18,7 @@ def choose(runtime: str, device: str) -> tuple[str, str]:
     """Resolve `auto`.
 
     Args:
-        runtime: `auto`, `onnx` or `torch`.
+        runtime: `auto`, `onnx`, `torch`, or `torch-graphs` for torch with the forward passes recorded as CUDA graphs.
         device: `auto`, `cpu` or `cuda`.
 
     Returns:
@@ -36,10 +36,12 @@ def choose(runtime: str, device: str) -> tuple[str, str]:
     cuda = runtime != "onnx" and device != "cpu" and cuda_is_usable()
     if device == "cuda" and not cuda:
         raise ConfigurationError("Device cuda was asked for, but no CUDA device and torch with CUDA were found.")
+    if runtime == "torch-graphs" and not cuda:
+        raise ConfigurationError("The torch-graphs runtime needs a CUDA device and torch with CUDA: neither may lack.")
     if runtime == "torch" and not _torch_version():
         raise ConfigurationError("The torch runtime was asked for, but torch is not installed.")
     if cuda:
-        return "torch", "cuda"
+        return ("torch" if runtime == "auto" else runtime), "cuda"
     return ("torch" if runtime == "torch" else "onnx"), "cpu"
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -212,7 +213,7 @@ def load_predictor(
 
     Args:
         store: The model store.
-        runtime: `auto`, `onnx` or `torch`; `auto` takes torch where CUDA is usable, else onnx.
+        runtime: `auto`, `onnx`, `torch` or `torch-graphs`; `auto` takes torch where CUDA is usable, else onnx.
         device: `auto`, `cpu` or `cuda`.
         version: None for the current one.
         limits: Bounds on what is decoded.
@@ -228,7 +229,7 @@ def load_predictor(
     rule = manifest.ood_rule
     predictor = Predictor(
         manifest,
-        _open_runtime(chosen, place, store, manifest),
+        _open_runtime(chosen, place, store.folder(name), manifest),
         foreign=ForeignScore.load(store.folder(name), rule, version=name) if rule else None,
         limits=limits,
         threads=DecodeThreads(devices.decode_threads()) if place == "cuda" else None,
@@ -237,10 +238,11 @@ def load_predictor(
     return predictor
 
 
-def _open_runtime(name: str, device: str, store: ModelStore, manifest: Manifest) -> Runtime:
-    folder = store.folder(manifest.version)
+def _open_runtime(name: str, device: str, folder: Path, manifest: Manifest) -> Runtime:
     if name == "onnx":
         return OnnxRuntime(folder)
-    from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415 - a CPU worker never pays for torch
+    # A CPU worker never pays for torch.
+    from worker.inference.recorded import record_cuda_graph  # noqa: PLC0415
+    from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415
 
-    return TorchRuntime(folder, manifest, device)
+    return TorchRuntime(folder, manifest, device, record=record_cuda_graph if name == "torch-graphs" else None)

@@ -11,9 +11,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from common.errors import InferenceError, ModelInvalidError
+from common.errors import ConfigurationError, InferenceError, ModelInvalidError
 from common.manifest import Manifest
 from worker.inference.networks import Network, build
+from worker.inference.recorded import Forward, RecordedNetwork, Recorder
 from worker.inference.runtime import Floats, Input, NetworkOutput
 from worker.inference.staging import Staging
 
@@ -22,6 +23,9 @@ WEIGHTS_FILE = "model.safetensors"
 # Images of one forward pass. Larger ones would fill a card no better, and of a chunk of 128 the second half is put into
 # the buffer while the first is computed.
 _PORTION: Final = 64
+
+# Numbers of images that are recorded, where that is asked for: a photograph alone, an interactive chunk, a portion.
+_RECORDED: Final = (1, 8, _PORTION)
 
 
 class TorchRuntime:
@@ -32,15 +36,25 @@ class TorchRuntime:
         manifest: Its manifest.
         device: `cpu` or `cuda`.
         half: Half precision to compute in; None for the device's own: on a GPU the one it has, on a CPU none.
+        record: Records the forward passes, which are then replayed; None: each is launched anew.
 
     Raises:
         ModelInvalidError: The weights do not fit the architecture of the manifest.
+        ConfigurationError: The network cannot be recorded.
     """
 
     name = "torch"
     normalises = True
 
-    def __init__(self, folder: Path, manifest: Manifest, device: str, *, half: torch.dtype | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        device: str,
+        *,
+        half: torch.dtype | None = None,
+        record: Recorder | None = None,
+    ) -> None:
         self.device = device
         self._network = load_network(folder, manifest).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._staging = Staging(manifest.preprocessing, images=_PORTION, device=device)
@@ -54,6 +68,7 @@ class TorchRuntime:
         self._half = half
         # Eight bits of mantissa through some fifty layers.
         self.tolerance = 3e-2 if half else 1e-3
+        self._compute: Forward = self._launch if record is None else self._recorded(record, manifest)
 
     def run(self, batch: Sequence[Input]) -> NetworkOutput:
         """Compute inputs uint8 [H, W, 3], a portion of them in one forward pass.
@@ -75,12 +90,31 @@ class TorchRuntime:
     def _forward(self, batch: Sequence[Input]) -> NetworkOutput:
         remaining = iter(batch)
         parts: list[tuple[Tensor, Tensor]] = []
-        with torch.inference_mode(), torch.autocast(self.device, dtype=self._half, enabled=self._half is not None):
+        with torch.inference_mode():
             # A card computes one portion while the next one is put into the buffer; only the answers are waited for.
             while portion := list(islice(remaining, _PORTION)):
-                parts.append(self._network(self._staging.load(portion)))
+                parts.append(self._compute(self._staging.load(portion)))
             logits, features = (torch.cat(rows).float().cpu().numpy() for rows in zip(*parts, strict=True))
         return NetworkOutput(logits=logits, features=features)
+
+    def _launch(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        # Without its cache autocast casts the weights in each pass, as a recording must.
+        half = self._half is not None
+        with torch.autocast(self.device, dtype=self._half, enabled=half, cache_enabled=False):
+            logits, features = self._network(inputs)
+        return logits, features
+
+    def _recorded(self, record: Recorder, manifest: Manifest) -> RecordedNetwork:
+        edge = manifest.preprocessing.input_size
+        blank = np.zeros((edge, edge, 3), np.uint8)
+        try:
+            with torch.inference_mode():
+                example = self._staging.load([blank] * _PORTION)
+                return RecordedNetwork(self._launch, example, sizes=_RECORDED, record=record)
+        except RuntimeError as error:
+            raise ConfigurationError(
+                f"The network cannot be recorded on this device: {error} Choose DENTIQ_RUNTIME=torch."
+            ) from error
 
 
 def load_network(folder: Path, manifest: Manifest) -> Network:

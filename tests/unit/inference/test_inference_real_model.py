@@ -115,7 +115,8 @@ def test_a_file_that_is_no_network_is_refused(copied: ModelStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "device"), [("tensorrt", "auto"), ("auto", "tpu"), ("onnx", "cuda"), ("auto", "cuda")]
+    ("runtime", "device"),
+    [("tensorrt", "auto"), ("auto", "tpu"), ("onnx", "cuda"), ("auto", "cuda"), ("torch-graphs", "auto")],
 )
 def test_what_cannot_be_had_is_refused_in_words(
     runtime: str, device: str, monkeypatch: pytest.MonkeyPatch, store: ModelStore
@@ -129,6 +130,7 @@ def test_auto_takes_torch_exactly_where_cuda_is_usable(monkeypatch: pytest.Monke
     monkeypatch.setattr(devices, "cuda_is_usable", lambda: True)
     assert devices.choose("auto", "auto") == ("torch", "cuda")
     assert devices.choose("auto", "cpu") == ("onnx", "cpu")
+    assert devices.choose("torch-graphs", "auto") == ("torch-graphs", "cuda")
     monkeypatch.setattr(devices, "cuda_is_usable", lambda: False)
     assert devices.choose("auto", "auto") == ("onnx", "cpu")
     assert devices.choose("torch", "auto") == ("torch", "cpu")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-from common.errors import ImageFormatError
+from common.errors import ConfigurationError, ImageFormatError
 from common.manifest import Manifest, Preprocessing
 from common.model_store import ModelStore
 from worker.inference import devices
@@ -22,6 +23,7 @@ from worker.inference.onnx_runtime import OnnxRuntime
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import Predictor, load_predictor
 from worker.inference.preprocess import normalise
+from worker.inference.recorded import Forward, Recording
 from worker.inference.runtime import Pixels
 from worker.inference.staging import Staging
 from worker.inference.torch_runtime import WEIGHTS_FILE, TorchRuntime
@@ -72,6 +74,37 @@ def test_answers_are_those_of_the_plain_network(
     with torch.inference_mode():
         logits, _ = runtime._network(torch.from_numpy(golden_batch(range(5), preprocessing)))
     assert runtime.run(squares(5, preprocessing)).logits == pytest.approx(logits.numpy(), abs=1e-5)
+
+
+def record_in_place(forward: Forward, inputs: Tensor) -> Recording:
+    """Stand in for CUDA graphs: a replay reads the same tensor and overwrites the same answers."""
+    outputs = forward(inputs)
+
+    def replay() -> None:
+        for kept, found in zip(outputs, forward(inputs), strict=True):
+            kept.copy_(found)
+
+    return Recording(inputs, outputs, replay)
+
+
+def test_a_recorded_network_answers_any_number_of_images_as_the_launched_one(
+    tiny: Callable[..., TorchRuntime], preprocessing: Preprocessing
+) -> None:
+    launched, recorded = tiny(), tiny(record=record_in_place)
+    chunk = squares(MANY, preprocessing)
+    # Numbers that fit, that are padded, and several replays of one recording before its answers are read.
+    for count in (1, 8, 5, 9, 64, MANY):
+        wanted, found = launched.run(chunk[-count:]), recorded.run(chunk[-count:])
+        assert found.logits == pytest.approx(wanted.logits, abs=1e-5)
+        assert found.features == pytest.approx(wanted.features, abs=1e-5)
+
+
+def test_a_network_that_cannot_be_recorded_is_told_with_what_to_choose(tiny: Callable[..., TorchRuntime]) -> None:
+    def refuse(forward: Forward, inputs: Tensor) -> Recording:
+        raise RuntimeError("operation not permitted when stream is capturing.")
+
+    with pytest.raises(ConfigurationError, match="DENTIQ_RUNTIME=torch"):
+        tiny(record=refuse)
 
 
 def test_half_precision_stays_within_what_its_self_test_allows(repository: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_redis_that_is_away_is_waited_for(settings: Callable[..., Settings]) -
     [
         ({"storage_url": "nosuch://bucket"}, "DENTIQ_STORAGE_URL names a storage that dentiq does not know"),
         ({"device": "cuda", "runtime": "onnx"}, "choose the torch runtime for cuda"),
+        ({"device": "cpu", "runtime": "torch-graphs"}, "needs a CUDA device"),
         ({"model_store_dir": Path("nowhere")}, "model"),
     ],
 )
