@@ -12,6 +12,7 @@ from common.settings import Settings
 _REMEDY: Final = (
     "Set DENTIQ_REDIS_PASSWORD, or user and password in DENTIQ_REDIS_URL and DENTIQ_JOB_STORE_URL, to what it expects"
 )
+_REMEDY_OF_RIGHTS: Final = "Give this user all commands, keys and channels (`+@all ~* &*`)"
 _REMEDY_OF_SENTINELS: Final = "Set DENTIQ_SENTINEL_PASSWORD to what they expect"
 
 
@@ -55,14 +56,19 @@ def login_refused(url: str, error: RedisLoginError) -> ConfigurationError:
             f"The sentinels at {hosts} do not let dentiq in, {how}. {_REMEDY_OF_SENTINELS}. dentiq does not start."
         )
     where = f"The Redis {address.master!r} of the sentinels at {hosts}" if address.master else f"The Redis at {hosts}"
-    # Redis's own words for a missing password are about its protocol.
-    asks_for_one = isinstance(error.__cause__, redis.AuthenticationError) and not address.password
-    reason = "it asks for one" if asks_for_one else str(error.__cause__).rstrip(".")
     return ConfigurationError(
-        f"{where} does not let dentiq in, {_login(address)}: {reason}. {_REMEDY}. dentiq does not start."
+        f"{where} does not let dentiq in, {_login(address)}: {_reason(error, address)}. dentiq does not start."
     )
 
 
 def _login(address: RedisAddress) -> str:
     password = "with a password" if address.password else "without a password"
     return f"as user {address.username!r} {password}" if address.username else password
+
+
+def _reason(error: RedisLoginError, address: RedisAddress) -> str:
+    told = str(error.__cause__).rstrip(".")
+    if isinstance(error.__cause__, redis.exceptions.NoPermissionError):
+        return f"{told}. {_REMEDY_OF_RIGHTS}"
+    # Redis's own words for a missing password are about its protocol.
+    return f"{told if address.password else 'it asks for one'}. {_REMEDY}"

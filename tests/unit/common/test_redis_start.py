@@ -35,15 +35,18 @@ def settings(url: str, **more: str) -> Settings:
 @pytest.mark.parametrize(
     ("login", "told"),
     [
-        ("", "without a password: it asks for one."),
+        ("", "without a password: it asks for one. Set DENTIQ_REDIS_PASSWORD"),
         (f":{WRONG}@", "with a password: invalid username-password pair"),
         (f"joe:{WRONG}@", "as user 'joe' with a password: invalid username-password pair"),
-        (f"guest:{PASSWORD}@", "as user 'guest' with a password: User guest has no permissions"),
+        (
+            f"guest:{PASSWORD}@",
+            "as user 'guest' with a password: User guest has no permissions to run the 'info' command. Give this user",
+        ),
     ],
     ids=["none", "wrong", "unknown user", "no rights"],
 )
 def test_a_login_that_is_refused_is_told_with_what_was_used_but_the_secret(port: int, login: str, told: str) -> None:
-    with pytest.raises(ConfigurationError, match="DENTIQ_REDIS_PASSWORD") as refused:
+    with pytest.raises(ConfigurationError) as refused:
         refuse_unusable_redis(settings(f"redis://{login}127.0.0.1:{port}/0"))
     assert f"The Redis at 127.0.0.1:{port} does not let dentiq in, {told}" in refused.value.message
     assert WRONG not in refused.value.message
