@@ -106,7 +106,7 @@ class BareLoop:
 
 @dataclass(frozen=True)
 class GpuLoop:
-    """The same on a GPU: decode in threads, network in portions, one process."""
+    """The same on a GPU: decode on all cores, network in passes of many."""
 
     name: str = "bare GPU loop"
 

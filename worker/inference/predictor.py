@@ -61,7 +61,7 @@ class Predictor:
         self._threads = threads
 
     def predict(self, images: Iterable[bytes]) -> list[Prediction | DentiqError]:
-        """Answer images in one forward pass.
+        """Answer images together.
 
         Args:
             images: Whole files; each is dropped once it is decoded, so a stream of them is never in memory as a whole.

@@ -18,7 +18,7 @@ DECODE_SECONDS: Final = 10.0
 def decoding_limited(seconds: float = DECODE_SECONDS) -> Iterator[None]:
     """End what the block decodes after so much processor time of this process; a busy machine costs no picture.
 
-    Signals reach the main thread alone: in another one nothing is limited.
+    Signals reach the main thread alone: in another one nothing is limited (see `worker.inference.decode_threads`).
 
     Raises:
         ImageTooComplexError: It took longer.

@@ -136,7 +136,10 @@ def test_a_run_without_a_card_says_so_and_measures_nothing(tmp_path: Path, monke
     assert run["settings"]["only"] == ["gpu"]
 
 
-def test_the_loop_for_a_gpu_classifies_every_photograph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_loop_for_a_gpu_classifies_every_photograph(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_loop, "usable_cores", lambda: 1)
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(encode_image(width=64 + number, height=64))
     gpu_loop.main(str(tmp_path), "cpu")
