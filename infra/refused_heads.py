@@ -65,6 +65,7 @@ _LONG_LINE: Final = RefusedHead(
     "URI Too Long",
     "The address of the request is too long: send at most 4,000 bytes, with path and query.",
 )
+# RFC 9112, section 6.1, wants this status, though the fault is the sender's.
 _UNKNOWN_CODING: Final = RefusedHead(
     501,
     "not_implemented",
