@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from common.errors import ArchiveTooLargeError, ImageMissingError, InvalidRequestError, TooManyPartsError
 from common.settings import Settings
 from web.archives import read_archive
-from web.multipart import Upload, drain
+from web.multipart import Upload, drain, fields_sent
 
 IMAGES_FIELD: Final = "images"
 ARCHIVE_FIELD: Final = "archive"
@@ -57,8 +57,8 @@ def read_uploads(request: Request, settings: Settings) -> Iterator[Upload]:
     _refuse_text(request)
     if not images and not archives:
         raise ImageMissingError(
-            f"The request carries no images; send them as repeated multipart field `{IMAGES_FIELD}`, "
-            f"or a zip in field `{ARCHIVE_FIELD}`."
+            f"The request carries no images ({fields_sent(request)}); send them as repeated multipart field "
+            f"`{IMAGES_FIELD}`, or a zip in field `{ARCHIVE_FIELD}`."
         )
     return chain(_read_images(images, settings), *(_read_archive(file, settings) for file in archives))
 

@@ -89,11 +89,15 @@ def _from_form(request: Request) -> Upload:
         raise ImageMissingError(f"Field `{FIELD}` came as text, not as a file (curl -F {FIELD}=@photo.jpg URL).")
     # A page's form without a chosen file sends the field with an empty name.
     if not files or (not files[0].filename and not files[0].content_length and not files[0].read(1)):
-        others = sorted({*request.form, *request.files})
-        found = f"it has the fields {', '.join(others)[:200]}" if others else "it has no field"
-        raise ImageMissingError(f"The form carries no file in field `{FIELD}` ({found}). {_HOW}")
+        raise ImageMissingError(f"The form carries no file in field `{FIELD}` ({fields_sent(request)}). {_HOW}")
     files[0].seek(0)
     return Upload(files[0].read(), files[0].filename)
+
+
+def fields_sent(request: Request) -> str:
+    """Name the fields of a form that was read."""
+    names = sorted({*request.form, *request.files})
+    return f"it has the fields {', '.join(names)[:200]}" if names else "it has no field"
 
 
 def _refuse_declared_length(request: Request, max_bytes: int) -> None:

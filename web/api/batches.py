@@ -14,6 +14,7 @@ from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
 from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
 from web.api.parameters import LAST_CURSOR, Body, Parameters
+from web.api.unknown_parameters import refuse_unknown_fields
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
@@ -41,6 +42,7 @@ _IMAGES_BODY: Final = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
+                "additionalProperties": False,
                 "properties": {
                     IMAGES_FIELD: {"type": "array", "items": _FILE, "minItems": 1, "maxItems": 64},
                     ARCHIVE_FIELD: _FILE,
@@ -160,6 +162,7 @@ def add_images(path: BatchPath, header: IdempotencyHeader) -> Response:
     found = services()
     found.batches.get(path.batch_id)
     uploads = read_uploads(request, found.settings)
+    refuse_unknown_fields(IMAGES_FIELD, ARCHIVE_FIELD)
     addition = found.batch_submissions.add(path.batch_id, uploads, idempotency_key=header.idempotency_key)
     document = AdditionDocument(
         accepted=[AcceptedDocument(id=image.id, filename=image.filename) for image in addition.accepted],

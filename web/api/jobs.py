@@ -12,6 +12,7 @@ from common.jobs.record import Job
 from common.settings import Settings
 from web.api.answers import JSON, Described, WebhookUrl, conditional, empty, problems
 from web.api.parameters import Parameters
+from web.api.unknown_parameters import refuse_unknown_fields
 from web.erasure import erase_job
 from web.multipart import FIELD, read_upload
 from web.representation import API_PREFIX, JobDocument, job_document, job_links
@@ -33,6 +34,7 @@ _UPLOAD_BODY = {
             "schema": {
                 "type": "object",
                 "required": [FIELD],
+                "additionalProperties": False,
                 "properties": {
                     FIELD: {"type": "string", "format": "binary"},
                     WEBHOOK_FIELD: {
@@ -113,6 +115,7 @@ def submit(query: SubmitQuery, header: SubmitHeader) -> Response:
     """
     found = services()
     upload = read_upload(request, max_bytes=found.settings.max_upload_bytes, max_parts=found.settings.max_form_parts)
+    refuse_unknown_fields(FIELD, WEBHOOK_FIELD)
     webhook_url = _webhook_url(query, found.settings)
     job = found.submissions.submit(upload, idempotency_key=header.idempotency_key, webhook_url=webhook_url)
     response = Response(_body(job), status=202, content_type=JSON)

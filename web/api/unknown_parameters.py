@@ -1,11 +1,11 @@
-"""Query parameters that a route of the API does not know are refused: a misspelt one is a wish that nobody hears."""
+"""What a route does not know in the query or a form is refused: misspelt, it is a wish that nobody hears."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, abort, current_app, request
 from pydantic import BaseModel
 
 from common.errors import InvalidRequestError
@@ -25,9 +25,20 @@ def _refuse() -> Response | None:
     unknown = sorted(request.args.keys() - set(known))
     if not unknown:
         return None
-    named = ", ".join(f"`{name[:80]}`" for name in unknown[:5])
-    taken = f"takes {', '.join(f'`{name}`' for name in known)}" if known else "takes none"
-    detail = f"{request.method} {request.path} does not know the query parameter {named}; it {taken}."
+    return _refusal("query parameter", unknown, known)
+
+
+def refuse_unknown_fields(*known: str) -> None:
+    """End the request where its form, whose limits are set, has a field that its route does not know."""
+    unknown = sorted({*request.form, *request.files} - set(known))
+    if unknown:
+        abort(_refusal("form field", unknown, known))
+
+
+def _refusal(kind: str, unknown: Iterable[str], known: Iterable[str]) -> Response:
+    named = ", ".join(f"`{name[:80]}`" for name in list(unknown)[:5])
+    taken = ", ".join(f"`{name}`" for name in known) or "none"
+    detail = f"{request.method} {request.path} does not know the {kind} {named}; it takes {taken}."
     return problem_response(Fault(422, InvalidRequestError.code, InvalidRequestError.title, detail))
 
 

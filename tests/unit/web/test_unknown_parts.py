@@ -1,6 +1,8 @@
 """What a request says that the API does not know is refused by name: misspelt, it would be a wish that nobody hears."""
 
+import io
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,6 +53,37 @@ def test_a_misspelt_field_of_a_batch_is_named_and_makes_none(client: FlaskClient
 def test_a_field_whose_name_is_no_text_is_refused_like_another(client: FlaskClient) -> None:
     answer = client.post(f"{API}batches", data=b'{"\\ud800": 1}', content_type="application/json")
     assert_told(answer, "The body has no field")
+
+
+FORMS: dict[str, tuple[str, dict[str, str], str]] = {
+    "text of a job": ("jobs", {"image": "", "webhok_url": "x"}, "`webhok_url`; it takes `image`, `webhook_url`."),
+    "a file of a job": ("jobs", {"image": "", "imgae": ""}, "`imgae`; it takes `image`, `webhook_url`."),
+    "a file of a batch": ("batches/{}/images", {"images": "", "archiv": ""}, "`archiv`; it takes `images`, `archive`."),
+    "text of a batch": ("batches/{}/images", {"images": "", "webhook_url": "x"}, "`webhook_url`; it takes `images`, "),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_a_misspelt_field_of_a_form_is_named_and_nothing_is_kept(
+    client: FlaskClient,
+    make_image: Callable[..., bytes],
+    stored_files: Callable[[], list[str]],
+    form: tuple[str, dict[str, str], str],
+) -> None:
+    path, fields, said = form
+    batch = client.post(f"{API}batches", json={}).get_json()["id"]
+    sent = {name: text or (io.BytesIO(make_image()), "a.jpg") for name, text in fields.items()}
+    assert_told(client.post(f"{API}{path.format(batch)}", data=sent), f"does not know the form field {said}")
+    assert stored_files() == []
+    assert client.get(f"{API}batches/{batch}").get_json()["total"] == 0
+
+
+def test_a_form_without_images_is_told_what_it_has(client: FlaskClient) -> None:
+    batch = client.post(f"{API}batches", json={}).get_json()["id"]
+    answer = client.post(f"{API}batches/{batch}/images", data={"imgaes": (io.BytesIO(b"x"), "a.jpg")})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "image_missing")
+    assert "the fields imgaes" in answer.get_json()["detail"]
+    assert "`images`" in answer.get_json()["detail"]
 
 
 CORRECTIONS = {
