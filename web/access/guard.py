@@ -106,6 +106,15 @@ class Guard:
             return
         self._require(key, _scope_of(endpoint, request.method))
 
+    def require(self, scope: Scope) -> None:
+        """Demand a scope that not everything a route does needs.
+
+        Raises:
+            ScopeMissingError: The key of the current request lacks it.
+        """
+        if self.keys_required:
+            self._require(g.api_key, scope)
+
     def _require(self, key: ApiKey | None, scope: Scope) -> None:
         if key is None:
             reason = "key_invalid" if g.key_was_wrong else "key_missing"

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from common.api_keys import Scope
 from web.api.answers import JSON, empty, problems
 from web.api.jobs import JobPath
 from web.api.parameters import LAST_CURSOR, Parameters, told
@@ -103,13 +104,15 @@ def correct(path: JobPath, body: CorrectionBody) -> Response:
     """Say whether a result is right, or what the photograph shows.
 
     The job shows it as `correction`. It replaces an earlier one; the same again changes nothing. It is kept as long as
-    the job, and erased with it.
+    the job, and erased with it. Where API keys are asked for, saying that a result is right needs the scope `read` too.
     """
-    register = services().corrections
+    found = services()
     if isinstance(body.root, LabelBody):
-        register.correct(path.job_id, body.root.label)
+        found.corrections.correct(path.job_id, body.root.label)
     else:
-        register.confirm(path.job_id)
+        # Whether an answer can be right tells something of it.
+        found.guard.require(Scope.READ)
+        found.corrections.confirm(path.job_id)
     return empty()
 
 

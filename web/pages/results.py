@@ -60,6 +60,8 @@ def thumbnail(job_id: str) -> Response:
 def correct(job_id: str) -> Response:
     """Store what a reader says of the answer: that it is right, or what the photograph shows."""
     if request.form.get("verdict") == Verdict.RIGHT.value:
+        # Whether an answer can be right tells something of it.
+        services().guard.require(Scope.READ)
         services().corrections.confirm(job_id)
     else:
         services().corrections.correct(job_id, request.form.get("label", ""))

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from common.api_keys import ApiKey, KeyFile
+from common.jobs.record import Outcome
 from common.key_uses import KeyUses
 from common.redis_client import connect
 from common.settings import Settings
@@ -65,12 +66,26 @@ def test_a_key_that_may_not_read_learns_no_answer_by_correcting_it(
     worker = FakeWorker(settings)
     worker.succeed(worker.claim())
     page = f"/jobs/{job['id']}/correction"
-    for path in (page, f"{page}/withdraw"):
-        answers = [
-            sender.ask("POST", path, data={"verdict": "right"}, headers={"HX-Request": "true"})
-            for sender in (submitting, both)
-        ]
+    for path, sent in ((page, {"label": "other"}), (f"{page}/withdraw", {})):
+        answers = [sender.ask("POST", path, data=sent, headers={"HX-Request": "true"}) for sender in (submitting, both)]
         assert [answer.status_code for answer in answers] == [303, 200]
+
+
+@pytest.mark.parametrize("outcome", [*Outcome, None], ids=str)
+def test_a_key_that_may_not_read_is_told_the_same_of_every_answer_that_it_calls_right(
+    client: FlaskClient, make_key: MakeKey, make_image: MakeImage, settings: Settings, outcome: Outcome | None
+) -> None:
+    submitting = Sender(client, make_key("submit")[1])
+    job = submitting.submit(make_image()).get_json()["id"]
+    worker = FakeWorker(settings)
+    if outcome is not None:
+        worker.succeed(worker.claim(), outcome=outcome)
+    said = submitting.ask("PUT", f"/api/v1/jobs/{job}/correction", json={"verdict": "right"})
+    assert (said.status_code, said.get_json()["code"]) == (403, "scope_missing")
+    assert submitting.ask("POST", f"/jobs/{job}/correction", data={"verdict": "right"}).status_code == 403
+    reading = Sender(client, make_key("submit", "read")[1])
+    status = {Outcome.ANSWERED: 204, Outcome.NOT_DENTAL: 204, Outcome.UNCERTAIN: 422, None: 409}[outcome]
+    assert reading.ask("PUT", f"/api/v1/jobs/{job}/correction", json={"verdict": "right"}).status_code == status
 
 
 def test_a_program_without_a_key_is_told_how_to_send_one(stranger: Sender, make_image: MakeImage) -> None:
