@@ -54,6 +54,7 @@ def _or_of_the_group(context: click.Context, option: click.Parameter, value: str
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dentiq", prog_name="dentiq", message="%(prog)s %(version)s")
 @_server_option()
 def cli(server: str) -> None:
     """Classify photographs of teeth and gums by visible pathology. It informs; it does not diagnose.

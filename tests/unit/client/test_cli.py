@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -83,6 +84,11 @@ def images(tmp_path: Path) -> dict[str, Path]:
     for name, path in found.items():
         path.write_bytes(b"" if name == "empty" else name.encode())
     return found
+
+
+def test_the_version_is_that_of_the_package(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"dentiq {version('dentiq')}\n"
 
 
 def test_all_succeeded_is_0(run: Run, images: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
