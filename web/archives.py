@@ -73,9 +73,16 @@ def _files(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
     named = ((entry, entry_name(entry.filename)) for entry in entries if not entry.is_dir())
     files = [(entry, name) for entry, name in named if name is not None]
     if not files:
-        found = f"{len(entries)} entries, all of them folders or what systems leave behind" if entries else "no entry"
-        raise ArchiveEmptyError(f"The archive has {found}; pack photographs into it, then send it again.")
+        raise ArchiveEmptyError(
+            f"The archive has {_no_files(len(entries))}; pack photographs into it, then send it again."
+        )
     return files
+
+
+def _no_files(entries: int) -> str:
+    if entries < 2:
+        return "one entry, a folder or what systems leave behind" if entries else "no entry"
+    return f"{entries} entries, all of them folders or what systems leave behind"
 
 
 def _refuse_much(unpacked_bytes: int, max_bytes: int) -> None:

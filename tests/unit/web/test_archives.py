@@ -123,6 +123,7 @@ def test_a_directory_of_another_size_than_it_says_is_corrupt(size: int) -> None:
 EMPTY = {
     "nothing": (zipped(), "no entry"),
     "a directory of no bytes": (with_end(zipped(("a.jpg", b"x")), size=0), "no entry"),
+    "one folder": (zipped(("a/", b"")), "has one entry, a folder or what systems leave behind;"),
     "folders": (zipped(("a/", b""), ("a/b/", b"")), "2 entries, all of them folders"),
     "what systems leave behind": (zipped(("__MACOSX/._a.jpg", b"x"), (".DS_Store", b"x")), "2 entries"),
 }
