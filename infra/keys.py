@@ -37,6 +37,8 @@ def cli() -> None:
 )
 def make(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key for NAME and print it: it is shown this once."""
+    if not name.strip():
+        raise click.UsageError("A key needs a name, by which it is known when it is revoked: make key NAME=clinic.")
     key, text = _file().make(name, [Scope(scope) for scope in scopes])
     click.echo(f"Key {key.id} for {name!r}, may {', '.join(scopes)}. It is shown this once:", err=True)
     click.echo(text)

@@ -43,6 +43,14 @@ def test_a_key_is_made_listed_and_revoked(tmp_path: Path, redis_url: str) -> Non
     assert "revoked" in command(tmp_path, "list", redis_url=redis_url).stdout
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_key_without_a_name_is_not_made(tmp_path: Path, name: str) -> None:
+    refused = command(tmp_path, "make", name)
+    assert refused.returncode == 2
+    assert "make key NAME=clinic" in refused.stderr
+    assert (refused.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
 def test_keys_are_listed_while_redis_is_away(tmp_path: Path) -> None:
     command(tmp_path, "make", "clinic")
     assert "unknown" in command(tmp_path, "list").stdout
