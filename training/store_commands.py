@@ -1,10 +1,11 @@
 """The commands of `python -m training` that work on the model store and on what it has answered."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 from rich.table import Table
 
 from common.errors import ModelError, ModelNotFoundError
@@ -21,6 +22,9 @@ from training.reproduce import TOLERANCE, reproduce_stored
 from training.run import Run
 from training.shadowing import stored_shadow_comparisons
 from training.tables import print_comparison, print_reproduction, print_shadow
+
+# More than any names of a version and of its network, which have 64 and some 50 characters.
+_WIDEST: Final = 400
 
 
 @click.command()
@@ -115,7 +119,7 @@ def shadow(store: ModelStore, version: str | None, share: float, off: bool) -> N
 def list_versions(store: ModelStore) -> None:
     """List the versions of the model store; a damaged one is named and the others are listed."""
     serving = store.named_current()
-    table = Table("", "version", "architecture", "labels", "test macro-F1, all", "originals")
+    table = Table("", "version", "architecture", "labels", "test macro-F1, all", "originals", box=None, pad_edge=False)
     damaged = {}
     for version in store.folders():
         try:
@@ -127,7 +131,8 @@ def list_versions(store: ModelStore) -> None:
         shown = (_test_macro_f1(manifest, part) for part in ("all", "original"))
         mark = "*" if version == serving else ""
         table.add_row(mark, version, manifest.architecture, str(len(manifest.labels)), *shown)
-    console.print(table)
+    # Whoever promotes a version copies its name from here: a narrow terminal breaks the line, never the name.
+    Console(width=_WIDEST).print(table)
     for version, reason in damaged.items():
         warn("damaged", f"{version}: {reason}")
     if serving and serving not in store.folders():

@@ -60,7 +60,7 @@ def test_a_damaged_version_is_named_and_the_others_are_listed(
     damage(store.root / "bad")
     result = invoke("list", "--store", store.root)
     assert result.exit_code == 0, result.output
-    assert "│ * │ good" in result.output
+    assert "\n*  good" in result.output
     assert "damaged bad: " in result.output
     assert told in result.output
     assert "pydantic" not in result.output
@@ -88,6 +88,19 @@ def test_a_version_that_is_to_serve_and_is_gone_is_told(store: ModelStore) -> No
     assert "missing good is to serve" in result.output
     with pytest.raises(ModelNotFoundError):
         store.current()
+
+
+def test_names_are_listed_whole_however_narrow_the_terminal_is(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "x" * 64
+    shutil.copytree(store.root / "good", store.root / name)
+    rewrite(store.root / name, version=name)
+    monkeypatch.setenv("COLUMNS", "80")
+    result = invoke("list", "--store", store.root)
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if name in line)
+    assert line.split()[1] == "timm:tf_efficientnet_lite0"
 
 
 def test_metrics_of_another_form_do_not_end_the_list(store: ModelStore) -> None:
