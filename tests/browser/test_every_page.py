@@ -111,7 +111,7 @@ def test_the_look_for_barriers_finds_one(open_page: OpenPage) -> None:
     assert [found.split(":")[0] for found in barriers(page)] == ["button-name"]
 
 
-# Sixteen pages, each looked at whole: a minute on two busy cores.
+# Fifteen pages, each looked at whole: a minute on two busy cores.
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("reader", READERS)
 def test_no_page_has_a_barrier_or_scrolls_sideways(

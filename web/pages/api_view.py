@@ -59,7 +59,6 @@ class OperationView:
     bodies: Sequence[BodyView]
     answers: Sequence[AnswerView]
     refusals: Sequence[str]
-    needs_key: bool
     example: str
 
 
@@ -158,7 +157,6 @@ class ApiView:
                 for answer in _answers(status, response)
             ],
             refusals=sorted(status for status in responses if int(status) >= HTTPStatus.BAD_REQUEST),
-            needs_key=bool(operation.get("security")),
             example=curl_example(method, path, operation, self._schemas),
         )
 
