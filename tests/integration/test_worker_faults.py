@@ -19,7 +19,8 @@ FIFTY = [bytes([90])] * 50
 
 def _running_everywhere(bench) -> None:
     # Beat, whose sweeper sends the hints, may take its time to start.
-    wait_until(lambda: bench.store.running() == 50, 40, what="both processes with a chunk of 25 in hand")
+    # The first takes its half, the second half of the rest.
+    wait_until(lambda: bench.store.running() > 25, 40, what="both processes with a chunk in hand")
 
 
 def test_fifty_jobs_succeed_once_each_though_a_pool_process_is_killed(bench) -> None:
@@ -27,7 +28,7 @@ def test_fifty_jobs_succeed_once_each_though_a_pool_process_is_killed(bench) -> 
     _running_everywhere(bench)
     os.kill(bench.pool_pids()[0], signal.SIGKILL)
     bench.assert_each_succeeded_once(ids)
-    assert sum(bench.store.get(job_id).attempts == 2 for job_id in ids) == 25
+    assert sum(bench.store.get(job_id).attempts == 2 for job_id in ids) in {13, 25}
     wait_until(lambda: len(bench.register.alive()) == 2, 40, what="a new pool process")
 
 
