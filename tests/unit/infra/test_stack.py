@@ -18,6 +18,12 @@ def test_without_a_redis_url_it_starts_a_redis_and_tells_the_parts_where(tmp_pat
     assert environment["DENTIQ_REDIS_URL"] == environment["CE_BROKER_URL"] == "redis://127.0.0.1:7001/0"
 
 
+def test_heaps_are_few_unless_an_operator_wants_more(tmp_path: Path) -> None:
+    stack = plan_stack(Settings(data_dir=tmp_path), working_folder=tmp_path)
+    assert child_environment(stack, {})["MALLOC_ARENA_MAX"] == "2"
+    assert child_environment(stack, {"MALLOC_ARENA_MAX": "8"})["MALLOC_ARENA_MAX"] == "8"
+
+
 def test_with_a_redis_url_it_starts_none_and_leaves_the_variable_alone(tmp_path: Path) -> None:
     settings = Settings(redis_url=SecretStr("redis://:hunter2@example.org/3"))
     stack = plan_stack(settings, working_folder=tmp_path)
