@@ -83,9 +83,10 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Tell a process how long a body may be, so that it refuses longer ones by their heads, and who speaks for all."""
+    """Tell a process how long a body may be, so that it refuses longer ones by their heads, and who else may answer."""
     del server
     worker.spokesman = _spokesman
+    worker.data_dir = _settings.data_dir
     worker.longest_body_bytes = max(_settings.max_archive_bytes, _settings.max_upload_bytes) + _FRAMING_BYTES
 
 
@@ -101,6 +102,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Want one process less where the one that has ended was one too many."""
+    """Note that it answers no more, however it ended, and want one process less where it was one too many."""
+    forget_one(_settings.data_dir, worker.pid)
     if has_no_successor(_settings.data_dir, worker.pid):
         server.num_workers = max(1, server.num_workers - 1)

@@ -7,7 +7,6 @@ rate and a few at one time, and waits unread until then.
 
 import errno
 import secrets
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -18,15 +17,14 @@ from selectors import EVENT_READ
 from typing import Any, Final
 
 from gunicorn import http
-from gunicorn.errors import AppImportError
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn
 
-from common.errors import ConfigurationError, UnavailableError
+from common.errors import UnavailableError
 from infra.arrivals import Arrival, Patience, Stage
 from infra.departures import Departures
+from infra.loading import LoadingWorker
 from infra.received import Received, SoundBody
 from infra.refused_heads import ENDLESS, TOO_LONG, RefusedHead, refused_head
-from infra.spokesman import Spokesman
 
 # What is taken of one sender before the others have their turn: 2 MB in pieces that cost little to move.
 _PIECE_BYTES: Final = 256 * 1024
@@ -53,7 +51,7 @@ _LEAVE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_SECONDS: Final = 2.0
 
 
-class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(LoadingWorker):
     """Collect requests before threads see them."""
 
     patience = Patience()
@@ -61,8 +59,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     most_held_bytes = 512 * 1024 * 1024
     # The application takes none longer; the configuration says how long that is.
     longest_body_bytes: int | None = None
-    # Says why the application does not start.
-    spokesman: Spokesman | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,16 +71,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         self._departures = Departures(lambda: self.poller, self._departed)
         # Three quarters of the threads stay free for what is there already.
         self._most_streams = max(1, self.cfg.threads // 4)
-
-    def load_wsgi(self) -> None:
-        """Load the application; where it refuses to start, gunicorn says why in a sentence and ends, all of it."""
-        try:
-            super().load_wsgi()
-        except ConfigurationError as error:
-            # One speaks for all: gunicorn fails at a second one of these while it ends for the first.
-            if self.spokesman is not None and not self.spokesman.is_this_process():
-                sys.exit()
-            raise AppImportError(f"dentiq web: {error.message}") from error
 
     @property
     def streaming(self) -> int:

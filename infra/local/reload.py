@@ -75,7 +75,7 @@ def _web_master(data_dir: Path) -> ProcessRecord | None:
 def _fault_of_web(master: ProcessRecord) -> str:
     """Load web's application as the new processes will, in one of its own; return what it said if it could not.
 
-    gunicorn ends with the first process that cannot load it, and with it the ones that answer.
+    Processes that cannot would try again and again beside the ones that answer.
     """
     environment = environment_of(master.pid)
     if not environment:

@@ -1,6 +1,7 @@
-"""A web server that refuses to start: one sentence, an exit status, and no second try."""
+"""A web server that refuses to start: one sentence, an exit status, and no second try where nobody answers."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from infra.web_processes import ready
 from tests.fixtures.redis import RedisServer, free_port
 from tests.tied import tied
+from tests.waiting import wait_until
+from tests.web_server import WebServer, web_settings
 
 
 def refused(**variables: str) -> str:
@@ -50,3 +54,28 @@ def test_a_password_that_redis_refuses_is_told_in_one_sentence(
 )
 def test_what_gunicorn_itself_refuses_is_told_in_one_sentence(setting: dict[str, str], sentence: str) -> None:
     assert refused(**setting).startswith(sentence)
+
+
+def test_a_process_that_redis_refuses_later_ends_no_other_and_comes_back(
+    make_redis: Callable[[], RedisServer], tmp_path: Path
+) -> None:
+    port = make_redis().port
+    settings = web_settings(redis_url=f"redis://:right@127.0.0.1:{port}/0", folder=tmp_path)
+    server = WebServer(settings.model_copy(update={"web_processes": 2}))
+    with redis.Redis(port=port) as operator:
+        operator.config_set("requirepass", "right")
+        server.start()
+        try:
+            wait_until(lambda: len(ready(settings.data_dir)) == 2, 60, what="both processes")
+            killed = min(before := ready(settings.data_dir))
+            operator.config_set("requirepass", "another")
+            os.kill(killed, signal.SIGKILL)
+            log = settings.data_dir / "web.log"
+            wait_until(lambda: "does not let dentiq in" in log.read_text(), 60, what="the refusal")
+            wait_until(server.answers, 60, what="the other process")
+            assert ready(settings.data_dir) == before - {killed}
+            operator.config_set("requirepass", "right")
+            wait_until(lambda: len(ready(settings.data_dir)) == 2, 60, what="the successor")
+            assert before - {killed} < ready(settings.data_dir)
+        finally:
+            server.stop()
