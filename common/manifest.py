@@ -154,6 +154,11 @@ class Manifest(_Frozen):
         (folder / MANIFEST_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
+def card_name(language: str) -> str:
+    """Name the file of a version's card in a language; the English one is there of every version."""
+    return "card.md" if language == "en" else f"card.{language}.md"
+
+
 def _first_problems(error: ValidationError, shown: int = 3) -> str:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     named = [

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from training.card_texts import CARD_TEXTS
+
 ABOUT_NAME = "about.md"
 
 
@@ -61,3 +63,21 @@ def read_about(path: Path) -> About:
     above = found.pop(_ABOVE, [])
     texts = {name: "\n".join(text).strip() for name, text in found.items()}
     return About(**texts) if texts else About(data="\n".join(above).strip())
+
+
+def read_abouts(path: Path) -> dict[str, About]:
+    """Read the text about a data set and its translations, by language.
+
+    That of `about.md` in French is `about.fr.md`. Where a language has no such section, the English one stands, marked.
+
+    Raises:
+        click.UsageError: See `read_about`; of each of them.
+    """
+    english = read_about(path)
+    abouts = {"en": english}
+    for language in CARD_TEXTS.keys() - abouts.keys():
+        said, texts = read_about(path.with_suffix(f".{language}{path.suffix}")), CARD_TEXTS[language]
+        abouts[language] = About(
+            **{name: getattr(said, name) or texts.from_english(getattr(english, name)) for name in _SECTIONS}
+        )
+    return abouts

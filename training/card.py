@@ -5,13 +5,14 @@ from typing import Any
 
 from common.manifest import Manifest
 from training.about import About
+from training.card_texts import CARD_TEXTS, CardTexts
 from training.doubts import doubts
 from training.plan import FitPlan
 
-CARD_FILE = "card.md"
 
-
-def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str, about: About) -> str:
+def card(
+    manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str, about: About, *, language: str = "en"
+) -> str:
     """Write the card of a version as Markdown.
 
     Args:
@@ -19,189 +20,162 @@ def card(manifest: Manifest, ingredients: list[tuple[float, FitPlan]], note: str
         ingredients: The choices of each run whose weights were averaged, with its share.
         note: How often test was looked at, and what else a reader should know of the figures.
         about: What its collector says of the data set.
+        language: Of the card; note and about stand in it as they are.
     """
+    texts = CARD_TEXTS[language]
     parts = [
-        _head(manifest, about),
-        _splits(manifest, note),
-        *(section(manifest) for section in (_labels, _shortcuts, _foreign)),
-        _leakage(manifest, about),
-        _data(manifest, about),
-        _training(ingredients),
-        _limits(manifest, about),
+        _head(texts, manifest, about),
+        _splits(texts, manifest, note),
+        *(section(texts, manifest) for section in (_labels, _shortcuts, _foreign)),
+        _leakage(texts, manifest, about),
+        _data(texts, manifest, about),
+        _training(texts, ingredients),
+        texts.fill(texts.limits, limits=about.limits or _general_limits(texts, manifest)),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return texts.finish("\n\n".join(part for part in parts if part) + "\n")
 
 
-def _head(manifest: Manifest, about: About) -> str:
+def _head(texts: CardTexts, manifest: Manifest, about: About) -> str:
     agreement = manifest.metrics.get("onnx_agreement", {})
     by = manifest.metrics.get("measured_with")
-    measured = (
-        f"Calibrated and measured with ONNX Runtime {by['version']}, as a worker on CPUs answers.\n" if by else ""
-    )
-    return (
-        f"# {manifest.version}\n\n"
-        f"{manifest.architecture} at {manifest.preprocessing.input_size} pixels.\n"
-        f"Labels: {', '.join(manifest.labels)}.\n"
-        f"Made {manifest.created_at:%Y-%m-%d %H:%M} UTC, seed {manifest.seed}, preprocessing digest "
-        f"`{manifest.preprocessing.digest}`.\n"
-        f"{measured}"
-        f"ONNX against torch on the test split: equal top label {agreement.get('top_label_equal', 0):.0%}, largest "
-        f"difference of a probability {agreement.get('max_probability_difference', 0):.1e}.\n\n"
-        f"**Research use only.** It informs; it does not diagnose. {about.licence or _LICENCE_UNKNOWN}"
+    return texts.fill(
+        texts.head,
+        version=manifest.version,
+        architecture=manifest.architecture,
+        size=manifest.preprocessing.input_size,
+        labels=", ".join(manifest.labels),
+        made=manifest.created_at,
+        seed=manifest.seed,
+        preprocessing=manifest.preprocessing.digest,
+        measured=texts.fill(texts.measured, runtime=by["version"]) if by else "",
+        same_label=agreement.get("top_label_equal", 0),
+        difference=agreement.get("max_probability_difference", 0),
+        licence=about.licence or texts.licence_unknown,
     )
 
 
-def _splits(manifest: Manifest, note: str) -> str:
-    head = ("split", "images (groups)", "accuracy", "macro-F1", "calibration error", "answered", "of it right")
+def _splits(texts: CardTexts, manifest: Manifest, note: str) -> str:
     rows = [
-        (f"{split}, {part}", *_split_cells(values))
+        (f"{texts.names[split]}, {texts.names.get(part, part)}", *_split_cells(texts, values))
         for split in ("val", "test")
         for part, values in manifest.metrics.get(split, {}).items()
         if values.get("images")
     ]
-    return (
-        "## Figures\n\n"
-        "Split by group of near-identical photographs, never by image. `all` counts the augmented copies that the\n"
-        "sources ship, `original` does not. In brackets 95 % intervals, by resampling groups. Temperature, abstention\n"
-        "and the rule for foreign images were fitted on validation.\n\n"
-        f"{note}\n\n"
-        f"{_table(head, rows)}\n\n"
-        f"Temperature {manifest.temperature:.4f}; answered from a probability of "
-        f"{manifest.abstain_threshold or 0:.4f} on.\n"
-        "Calibration error: 15 bins of equal mass.\n\n"
-        f"{_doubts(manifest)}"
-        "![confusion matrix](confusion.png) ![reliability](reliability.png) ![risk and coverage](risk_coverage.png)\n"
-        "![training](history.png)"
+    return texts.fill(
+        texts.figures,
+        note=note,
+        table=_table(texts.figures_columns, rows),
+        temperature=manifest.temperature,
+        threshold=manifest.abstain_threshold or 0,
+        doubts=_doubts(texts, manifest),
     )
 
 
-def _doubts(manifest: Manifest) -> str:
+def _doubts(texts: CardTexts, manifest: Manifest) -> str:
     val = manifest.metrics.get("val", {}).get("all", {})
     if not val.get("images"):
         return ""
     found = doubts(temperature=manifest.temperature, answered=val["answered"]["share"], groups=val["groups"])
-    return "".join(f"**Doubtful.** {doubt}\n\n" for doubt in found)
+    return "".join(texts.fill(texts.doubtful, doubt=doubt.sentence(texts)) for doubt in found)
 
 
-def _split_cells(values: dict[str, Any]) -> tuple[str, ...]:
+def _split_cells(texts: CardTexts, values: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"{values['images']} ({values['groups']})",
-        _with_interval(values["accuracy"], values["accuracy_interval"]),
-        _with_interval(values["macro_f1"], values["macro_f1_interval"]),
-        f"{values['calibration_error']:.3f}",
-        f"{values['answered']['share']:.1%}",
-        f"{values['answered']['accuracy']:.1%}",
+        _with_interval(texts, values["accuracy"], values["accuracy_interval"]),
+        _with_interval(texts, values["macro_f1"], values["macro_f1_interval"]),
+        texts.fill("{error:.3f}", error=values["calibration_error"]),
+        texts.fill("{share:.1%}", share=values["answered"]["share"]),
+        texts.fill("{share:.1%}", share=values["answered"]["accuracy"]),
     )
 
 
-def _labels(manifest: Manifest) -> str:
+def _labels(texts: CardTexts, manifest: Manifest) -> str:
     parts = [manifest.metrics.get("test", {}).get(part, {}) for part in ("all", "original")]
-    rows = [(label, *(_label_cell(part, label) for part in parts)) for label in manifest.labels]
-    return "## By label\n\n" + _table(("label", "F1, test, all", "F1, test, original"), rows)
+    rows = [(label, *(_label_cell(texts, part, label) for part in parts)) for label in manifest.labels]
+    return texts.fill(texts.by_label, table=_table(texts.by_label_columns, rows))
 
 
-def _label_cell(part: dict[str, Any], label: str) -> str:
+def _label_cell(texts: CardTexts, part: dict[str, Any], label: str) -> str:
     if label not in part.get("f1", {}):
-        return "no image"
-    return _with_interval(part["f1"][label], part["f1_interval"][label])
+        return texts.no_image
+    return _with_interval(texts, part["f1"][label], part["f1_interval"][label])
 
 
-def _shortcuts(manifest: Manifest) -> str:
+def _shortcuts(texts: CardTexts, manifest: Manifest) -> str:
     rows = [
-        (_SHORTCUTS.get(name, name), f"{values['macro_f1']:.3f}", f"{values['loss']:+.3f}")
+        (
+            texts.shortcut_names.get(name, name),
+            texts.fill("{macro_f1:.3f}", macro_f1=values["macro_f1"]),
+            texts.fill("{loss:+.3f}", loss=values["loss"]),
+        )
         for name, values in manifest.metrics.get("shortcuts", {}).items()
     ]
-    return "## Shortcuts\n\nThe test split with one giveaway taken from every photograph.\n\n" + _table(
-        ("change", "macro-F1, test, all", "loss"), rows
-    )
+    return texts.fill(texts.shortcuts, table=_table(texts.shortcuts_columns, rows))
 
 
-def _foreign(manifest: Manifest) -> str:
+def _foreign(texts: CardTexts, manifest: Manifest) -> str:
     found = manifest.metrics.get("foreign", {})
     if not found:
         return ""
     kinds = list(next(iter(found["scores"].values()))["auroc"])
-    head = ("score", "dental test photographs rejected", *(f"AUROC (rejected) {kind}" for kind in kinds))
+    head = (*texts.foreign_columns, *(texts.fill(texts.foreign_kind_column, kind=kind) for kind in kinds))
     rows = [
         (
             f"**{name}**" if name == found["rule"] else name,
-            f"{values['dental_rejected']:.1%}",
-            *(f"{values['auroc'][kind]:.3f} ({values['rejected'][kind]:.0%})" for kind in kinds),
+            texts.fill("{share:.1%}", share=values["dental_rejected"]),
+            *(
+                texts.fill("{auroc:.3f} ({share:.0%})", auroc=values["auroc"][kind], share=values["rejected"][kind])
+                for kind in kinds
+            ),
         )
         for name, values in found["scores"].items()
     ]
-    intro = (
-        f"None of them was trained on, but they chose the kind of rule: {found['rule']} serves. Its threshold\n"
-        "comes from dental validation photographs alone."
-    )
-    return f"## Foreign images\n\n{intro}\n\n{_table(head, rows)}"
+    return texts.fill(texts.foreign, rule=found["rule"], table=_table(head, rows))
 
 
-def _leakage(manifest: Manifest, about: About) -> str:
+def _leakage(texts: CardTexts, manifest: Manifest, about: About) -> str:
     found = manifest.metrics.get("leakage")
     if not found:
         return ""
-    return (
-        "## What a random split would have claimed\n\n"
-        "The same simple classifier (logistic regression on the starting network's features), the same images, split\n"
-        f"by image: macro-F1 {found['by_image']:.3f}; split by group: {found['by_group']:.3f}. The difference is\n"
-        f"copies of the test photographs among the training ones. {about.published}"
+    return texts.fill(
+        texts.leakage, by_image=found["by_image"], by_group=found["by_group"], published=about.published
     ).rstrip()
 
 
-def _data(manifest: Manifest, about: About) -> str:
-    shares = ", ".join(f"{label} {share:.0%}" for label, share in manifest.training_shares.items())
-    return (
-        "## Data\n\n"
-        f"Training images by label: {shares}. Digest of the data set: `{manifest.dataset_digest[:16]}`.\n"
-        f"{about.data or _ORIGIN_UNKNOWN}"
+def _data(texts: CardTexts, manifest: Manifest, about: About) -> str:
+    shares = (
+        texts.fill("{label} {share:.0%}", label=label, share=share) for label, share in manifest.training_shares.items()
+    )
+    return texts.fill(
+        texts.data,
+        shares=", ".join(shares),
+        digest=manifest.dataset_digest[:16],
+        origin=about.data or texts.origin_unknown,
     )
 
 
-def _training(ingredients: list[tuple[float, FitPlan]]) -> str:
+def _training(texts: CardTexts, ingredients: list[tuple[float, FitPlan]]) -> str:
     plans = [plan.as_json() for _, plan in ingredients]
     rows = [(name, *(f"`{plan[name]}`" for plan in plans)) for name in plans[0] if name != "augmentation"]
-    intro = ""
+    averaged = ""
     if len(plans) > 1:
-        intro = f"The weights are an average of {len(plans)} runs.\n\n"
-        rows.insert(0, ("share of the weights", *(f"{share:.0%}" for share, _ in ingredients)))
-    return f"## Training\n\n{intro}" + _table(("choice", *(f"run {number + 1}" for number in range(len(plans)))), rows)
+        averaged = texts.fill(texts.averaged, runs=len(plans))
+        rows.insert(0, (texts.share_of_weights, *(texts.fill("{share:.0%}", share=share) for share, _ in ingredients)))
+    runs = (texts.fill(texts.run_column, number=number + 1) for number in range(len(plans)))
+    return texts.fill(texts.training, averaged=averaged, table=_table((texts.choice_column, *runs), rows))
 
 
-def _with_interval(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:.3f} ({interval[0]:.2f} to {interval[1]:.2f})"
+def _general_limits(texts: CardTexts, manifest: Manifest) -> str:
+    test = manifest.metrics.get("test", {}).get("all", {})
+    return texts.fill(texts.general_limits, images=test.get("images", 0), groups=test.get("groups", 0))
+
+
+def _with_interval(texts: CardTexts, value: float, interval: tuple[float, float]) -> str:
+    return texts.fill(texts.interval, value=value, low=interval[0], high=interval[1])
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     titles = list(head)
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-_SHORTCUTS = {
-    "reencoded": "one size (256 pixels) and one JPEG quality (70)",
-    "cropped": "one aspect ratio (1.4, middle)",
-    "grey_balanced": "one white balance (grey world)",
-}
-
-_LICENCE_UNKNOWN = (
-    "Nobody stated under which licence the\n"
-    "photographs it learned from may be used, nor what may be done with a version made of them."
-)
-
-_ORIGIN_UNKNOWN = "Nobody stated where the photographs come from, who is on them, or who labelled them."
-
-
-def _limits(manifest: Manifest, about: About) -> str:
-    return f"## Limits\n\n{about.limits or _general_limits(manifest)}"
-
-
-def _general_limits(manifest: Manifest) -> str:
-    test = manifest.metrics.get("test", {}).get("all", {})
-    measured = f"{test.get('images', 0)} images in {test.get('groups', 0)} groups"
-    return (
-        f"The figures come from {measured} of the same collection that the version learned from.\n"
-        "Photographs of other cameras, collectors or people may be answered much worse; that was not measured.\n"
-        "Labels were taken as the folders give them. A group is one scene, or what the index calls one: where it\n"
-        "does not name people, photographs of one person may lie in two splits."
-    )

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from common.errors import DentiqError
 from common.model_store import ModelStore
 from training import steps
-from training.about import read_about
+from training.about import read_abouts
 from training.errors import TrainingError
 from training.export import check_name, is_exported
 from training.options import (
@@ -101,11 +101,13 @@ def evaluate(run_folder: Path, foreign: Path | None, test: bool) -> None:
 @store_option
 @version_option
 @click.option("--note", default="", help="Stands below the card's figures.")
+@click.option("--note-fr", default="", help="The same in French  [default: the English one, marked]")
 @about_option
 def export(run_folder: Path, store_folder: Path, version: str | None, **texts: Any) -> None:
     """Write the trained network into the model store."""
     run = Run(run_folder)
-    steps.run_export(run, ModelStore(store_folder), version or _version_name(run), **texts)
+    notes = {"en": texts["note"], "fr": texts["note_fr"]}
+    steps.run_export(run, ModelStore(store_folder), version or _version_name(run), notes=notes, about=texts["about"])
 
 
 @main.command("all")
@@ -135,7 +137,7 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
     if foreign is not None:
         foreign_kinds(foreign)
     if about is not None:
-        read_about(about)
+        read_abouts(about)
     plan = FitPlan(**choices)
     plans = served_plans(plan, _given(choices)) if recipe == "served" else None
     steps.run_split(data, run, seed=plan.seed)
@@ -151,7 +153,7 @@ def all_steps(data: Path, run_folder: Path, store_folder: Path, **choices: Any) 
     if is_exported(run, store, name):
         say(f"{name} is exported already")
     else:
-        steps.run_export(run, store, name, about=about)
+        steps.run_export(run, store, name, notes={}, about=about)
     steps.run_promote(store, name)
 
 

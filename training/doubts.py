@@ -1,8 +1,10 @@
 """What makes a calibration doubtful: said on the terminal and in the card, for the figures alone hide it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from training.calibrate import TEMPERATURES, WANTED_ACCURACY
+from training.card_texts import ENGLISH, CardTexts
 
 # Fewer answers than this, and the version is of no use to anybody, however right they are.
 _LEAST_ANSWERED = 0.05
@@ -11,8 +13,25 @@ _LEAST_ANSWERED = 0.05
 _FEW_GROUPS = 30
 
 
-def doubts(*, temperature: float, answered: float, groups: int) -> Iterator[str]:
-    """Say what makes a calibration doubtful.
+@dataclass(frozen=True)
+class Doubt:
+    """A reason to trust a calibration less.
+
+    Attributes:
+        kind: Names its sentence: see `CardTexts.doubts`.
+        values: What the sentence tells.
+    """
+
+    kind: str
+    values: dict[str, float]
+
+    def sentence(self, texts: CardTexts = ENGLISH) -> str:
+        """Say it in a language."""
+        return texts.fill(texts.doubts[self.kind], **self.values)
+
+
+def doubts(*, temperature: float, answered: float, groups: int) -> Iterator[Doubt]:
+    """Find what makes a calibration doubtful.
 
     Args:
         temperature: As fitted.
@@ -21,21 +40,10 @@ def doubts(*, temperature: float, answered: float, groups: int) -> Iterator[str]
     """
     lowest, highest = TEMPERATURES
     if temperature <= lowest:
-        yield (
-            f"The temperature {temperature:.4f} is the lowest that is tried, and validation asked for a lower one: "
-            "the network is nearly always right there, or hardly ever sure."
-        )
+        yield Doubt("lowest", {"temperature": temperature})
     if temperature >= highest:
-        yield (
-            f"The temperature {temperature:.4f} is the highest that is tried, and validation asked for a higher one: "
-            "the network is hardly better than chance there."
-        )
+        yield Doubt("highest", {"temperature": temperature})
     if answered < _LEAST_ANSWERED:
-        yield (
-            f"Only {answered:.1%} of the validation images are answered, for no lower threshold makes "
-            f"{WANTED_ACCURACY:.0%} of the answers right: nearly every photograph will be `uncertain`."
-        )
+        yield Doubt("few_answers", {"answered": answered, "wanted": WANTED_ACCURACY})
     if groups < _FEW_GROUPS:
-        yield (
-            f"Temperature and thresholds were fitted on {groups} groups of photographs: so few say little about others."
-        )
+        yield Doubt("few_groups", {"groups": groups})

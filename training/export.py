@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import torch
 
 from common.curves import CURVES_NAME
 from common.errors import ModelError
-from common.manifest import GoldenCase, Manifest
+from common.manifest import GoldenCase, Manifest, card_name
 from common.model_store import ModelStore, sha256_of
 from training.about import About
-from training.card import CARD_FILE, card
+from training.card import card
+from training.card_texts import CARD_TEXTS
 from training.dataset import Dataset
 from training.errors import ExportMismatchError
 from training.foreign import FOREIGN_FILE
@@ -69,15 +71,18 @@ def is_exported(run: Run, store: ModelStore, version: str) -> bool:
     )
 
 
-def export(run: Run, store: ModelStore, version: str, *, note: str, about: About) -> Manifest:
+def export(
+    run: Run, store: ModelStore, version: str, *, notes: Mapping[str, str], abouts: Mapping[str, About]
+) -> Manifest:
     """Write a version into the store; nothing appears under its name before all of it is written and checked.
 
     Args:
         run: A fitted and evaluated run.
         store: Where to.
         version: Name of the version.
-        note: Of the card, below the figures: how often test was looked at, and what else a reader should know of them.
-        about: Of the card: what its collector says of the data set.
+        notes: Of the card, by language, below the figures: how often test was looked at, and what else a reader should
+            know of them.
+        abouts: Of the card, by language: what its collector says of the data set.
 
     Raises:
         click.UsageError: Calibration or figures are of other weights, or the name cannot be used: see `check_name`.
@@ -97,7 +102,11 @@ def export(run: Run, store: ModelStore, version: str, *, note: str, about: About
         agreement = _agreement(run, network)
         _copy_extras(run, folder)
         manifest = _manifest(run, folder, network, version=version, agreement=agreement)
-        (folder / CARD_FILE).write_text(card(manifest, run.ingredients(), note, about), encoding="utf-8")
+        for language in CARD_TEXTS:
+            text = card(manifest, run.ingredients(), notes[language], abouts[language], language=language)
+            (folder / card_name(language)).write_text(text, encoding="utf-8")
+        # The cards tell what the manifest says, so their checksums come into it last.
+        manifest = manifest.model_copy(update={"files": _checksums(folder)})
         manifest.write(folder)
         folder.rename(store.root / version)
     return manifest
@@ -164,9 +173,13 @@ def _manifest(run: Run, folder: Path, network: Network, *, version: str, agreeme
         training_shares=training_shares(dataset),
         dataset_digest=run.load("dataset", step="split")["digest"],
         seed=plan.seed,
-        files={path.name: sha256_of(path) for path in sorted(folder.iterdir())},
+        files=_checksums(folder),
         golden=_golden(network, plan, calibration["temperature"]),
     )
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
 
 
 def _measured_with() -> dict[str, str]:

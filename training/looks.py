@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 from typing import Any
 
+from training.card_texts import ENGLISH, CardTexts
 from training.run import CALIBRATION_FILE, Run
 
 _NAME = "looks"
@@ -46,12 +47,7 @@ def keep_looks(run: Run, more: list[dict[str, Any]]) -> None:
     run.save(_NAME, {"looks": kept})
 
 
-def looks_sentence(run: Run) -> str:
-    """Say how often test was looked at."""
+def looks_sentence(run: Run, texts: CardTexts = ENGLISH) -> str:
+    """Say in a language how often test was looked at."""
     count = len(looks(run))
-    if count <= 1:
-        return "Test was looked at once in this run."
-    return (
-        f"Test was looked at {count} times in this run, each time at another network, input size or calibration:\n"
-        "what was chosen after the first look may owe something to luck."
-    )
+    return texts.looked_once if count <= 1 else texts.fill(texts.looked_often, count=count)

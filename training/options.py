@@ -62,7 +62,7 @@ version_option = click.option("--version", default=None, help="Name of the versi
 about_option = click.option(
     "--about",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="What the model card says of the photographs  [default: about.md in DATA]",
+    help="What the model card says of the photographs  [default: about.md in DATA]; about.fr.md beside it in French",
 )
 data_argument = click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 

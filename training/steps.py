@@ -1,5 +1,6 @@
 """The steps of training: each reads what the one before left in the run's folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -9,9 +10,10 @@ from torch import Tensor
 
 from common.manifest import Manifest, OodRule
 from common.model_store import ModelStore, Shadow
-from training.about import ABOUT_NAME, read_about
+from training.about import ABOUT_NAME, read_abouts
 from training.batches import epoch_size
 from training.calibrate import abstain_threshold, fit_temperature
+from training.card_texts import CARD_TEXTS
 from training.checkpoint import EpochResult
 from training.dataset import Dataset, Sample, survey, with_labels
 from training.doubts import doubts
@@ -66,7 +68,7 @@ def run_split(data: Path, run: Run, *, seed: int) -> Dataset:
 
 
 def _usable_images(data: Path) -> Dataset:
-    read_about(data / ABOUT_NAME)  # a mistake in it is told now, not after the training
+    read_abouts(data / ABOUT_NAME)  # a mistake in it is told now, not after the training
     named, remarks = survey(data)
     dataset, broken = readable(named)
     for remark in [*remarks, *(f"{file}: {reason}" for file, reason in broken)]:
@@ -132,7 +134,7 @@ def run_calibrate(run: Run, *, rule: ForeignKind = "mahalanobis") -> None:
     )
     say(f"foreign from a {rule} score of {ood_rule.threshold:.4f} on")
     for doubt in doubts(temperature=temperature, answered=answers["share"], groups=len(set(val.groups))):
-        warn("doubtful", doubt)
+        warn("doubtful", doubt.sentence())
 
 
 def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
@@ -155,11 +157,24 @@ def run_evaluate(run: Run, *, test: bool, foreign: Path | None) -> None:
     run.save_measured("metrics" if test else "metrics-val", found, after=[CALIBRATION_FILE])
 
 
-def run_export(run: Run, store: ModelStore, version: str, *, note: str = "", about: Path | None = None) -> Manifest:
-    """Write a version into the store, with what `about` (else the data set's own file) says of the photographs."""
-    said = read_about(about or run.dataset().root / ABOUT_NAME)
-    sentences = "\n\n".join(part for part in (looks_sentence(run), note) if part)
-    manifest = export(run, store, version, note=sentences, about=said)
+def run_export(
+    run: Run, store: ModelStore, version: str, *, notes: Mapping[str, str], about: Path | None = None
+) -> Manifest:
+    """Write a version into the store.
+
+    Args:
+        run: A fitted and evaluated run.
+        store: Where to.
+        version: Name of the version.
+        notes: What stands below the card's figures besides the looks at test, by language; the English one by default.
+        about: What the collector says of the photographs; the data set's own file by default.
+    """
+    abouts = read_abouts(about or run.dataset().root / ABOUT_NAME)
+    whole = {}
+    for language, texts in CARD_TEXTS.items():
+        note = notes.get(language) or texts.from_english(notes.get("en", ""))
+        whole[language] = "\n\n".join(part for part in (looks_sentence(run, texts), note) if part)
+    manifest = export(run, store, version, notes=whole, abouts=abouts)
     console.print(f"exported [bold]{version}[/] to {store.root / version}")
     return manifest
 

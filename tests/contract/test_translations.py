@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 
 from common import errors
 from common.model_store import ModelStore
+from training.card_texts import CARD_TEXTS
 from web.i18n import LANGUAGES, TRANSLATIONS
 from web.pathology_texts import PathologyTexts, known_slugs
 from web.sentences import known_codes
@@ -77,6 +78,10 @@ class TestCatalogue:
         assert path.read_bytes() == compiled.getvalue(), "run: pybabel compile -d web/translations"
 
 
+def test_training_writes_the_card_in_every_language_of_the_pages() -> None:
+    assert set(CARD_TEXTS) == set(LANGUAGES)
+
+
 def test_every_error_that_a_page_can_show_has_a_sentence() -> None:
     assert sorted(set(SHOWN) - known_codes()) == []
 
@@ -109,6 +114,7 @@ BREAKING = re.compile(r" [:;!?»]|[ \u00a0]%(?![(])|« |\d (?=\d{3})")
 
 def test_no_french_line_breaks_before_a_sign() -> None:
     texts = [str(message.string) for message in catalogue("fr") if message.id]
-    texts += [path.read_text(encoding="utf-8") for path in (ROOT / "web" / "pathologies").glob("*/info.fr.md")]
+    pages = [*(ROOT / "web" / "pathologies").glob("*/info.fr.md"), *(ROOT / "model_store").glob("*/card.fr.md")]
+    texts += [path.read_text(encoding="utf-8") for path in (*pages, ROOT / "docs" / "data.fr.md")]
     # Titles of English works are cited as they are.
     assert sorted({found for text in texts for found in BREAKING.findall(text)}) == []

@@ -1,12 +1,14 @@
 """The model card: what a model version was made from, how well it does and where it fails."""
 
+from dataclasses import dataclass
+
 import structlog
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from common.curves import CURVES_NAME, Curves
 from common.errors import ModelError
-from common.manifest import Manifest
+from common.manifest import Manifest, card_name
 from web.i18n import language_code
 from web.markdown import render_markdown
 from web.pages import curve_picture
@@ -17,7 +19,18 @@ _log = structlog.get_logger(__name__)
 
 model_card = Blueprint("model_card", __name__)
 
-_CARD = "card.md"
+
+@dataclass(frozen=True)
+class Card:
+    """What training wrote of a version.
+
+    Attributes:
+        html: Without its title and its pictures, which stand above it.
+        language: The reader's; English where the version has no card of that.
+    """
+
+    html: str
+    language: str
 
 
 @model_card.get("/model")
@@ -81,11 +94,13 @@ def _curves(manifest: Manifest) -> Curves | None:
         return None
 
 
-def _card(version: str) -> str:
-    """Render the card as training wrote it, without its title and its pictures, which stand above it."""
-    try:
-        text = services().models.file(version, _CARD).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    title, _, body = text.partition("\n")
-    return render_markdown(body if title.startswith("# ") else text)
+def _card(version: str) -> Card | None:
+    """Give the card as training wrote it, in the reader's language if there is one."""
+    for language in dict.fromkeys((language_code(), "en")):
+        try:
+            text = services().models.file(version, card_name(language)).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        title, _, body = text.partition("\n")
+        return Card(render_markdown(body if title.startswith("# ") else text), language)
+    return None

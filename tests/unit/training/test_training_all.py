@@ -73,6 +73,8 @@ def test_one_command_makes_a_version_that_serves(trained: ModelStore, made_data:
     assert (curves.images, len(curves.history)) == (6, 3)
     assert "curves.json" in manifest.files
     assert "Research use only" in (trained.folder("first") / "card.md").read_text()
+    assert "Réservée à la recherche" in (trained.folder("first") / "card.fr.md").read_text(encoding="utf-8")
+    assert {"card.md", "card.fr.md"} <= manifest.files.keys()
     (result,) = load_predictor(trained, runtime="onnx").predict([(made_data / "blue" / "000.jpg").read_bytes()])
     assert isinstance(result, Prediction)
 

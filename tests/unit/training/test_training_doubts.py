@@ -44,6 +44,8 @@ def test_the_card_says_what_makes_its_calibration_doubtful(served: Manifest, val
     written = card(changed(served, **values), [(1.0, FitPlan())], "", About())
     assert written.count("**Doubtful.**") == 1
     assert told in written
+    french = card(changed(served, **values), [(1.0, FitPlan())], "", About(), language="fr")
+    assert french.count("**Douteux.**") == 1
 
 
 def test_a_sound_calibration_raises_no_doubt(served: Manifest) -> None:

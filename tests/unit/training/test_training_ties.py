@@ -100,6 +100,9 @@ def test_a_second_look_at_the_same_figures_is_none_and_one_at_others_is_counted(
     card = (run.folder / "store" / "v1" / "card.md").read_text()
     assert "Test was looked at 2 times in this run" in card
     assert "\n\nChosen on validation.\n" in card
+    french = (run.folder / "store" / "v1" / "card.fr.md").read_text(encoding="utf-8")
+    assert "ont été regardées 2 fois dans cette exécution" in french
+    assert "\n\n(En anglais\u00a0:) Chosen on validation.\n" in french
 
 
 def test_a_look_is_noted_before_its_figures_are_known(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,17 +80,25 @@ def test_an_unknown_pathology_is_not_found(client: FlaskClient, slug: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("language", "title", "axes"),
+    ("language", "title", "words"),
     [
-        ("en", "How well it does", ("Share answered", "Share of right answers", "Probability given", "Epoch")),
-        ("fr", "Ses résultats", ("Part des photos ayant une réponse", "Part de réponses justes", "Époque")),
+        (
+            "en",
+            "How well it does",
+            ("weak labels", "Share answered", "Share of right answers", "Probability given", "Epoch"),
+        ),
+        (
+            "fr",
+            "Ses résultats",
+            ("des classes peu sûres", "Part des photos ayant une réponse", "Part de réponses justes", "Époque"),
+        ),
     ],
 )
 def test_the_model_card_shows_figures_with_intervals_pictures_and_limits(
-    client: FlaskClient, language: str, title: str, axes: tuple[str, ...]
+    client: FlaskClient, language: str, title: str, words: tuple[str, ...]
 ) -> None:
     page = read(client, "/model", language)
-    for expected in (VERSION, title, *axes):
+    for expected in (VERSION, title, *words):
         assert expected in page
     # Everything is drawn in the reader's language.
     assert ".png" not in page
@@ -99,8 +107,23 @@ def test_the_model_card_shows_figures_with_intervals_pictures_and_limits(
     figures = manifest["metrics"]["test"]["all"]
     shown = f"{figures['macro_f1']:.2f} ({figures['macro_f1_interval'][0]:.2f}"
     assert (shown.replace(".", ",") if language == "fr" else shown) in page
-    assert "weak labels" in page
     assert page.count("<h1") == 1
+
+
+def test_the_card_of_training_is_in_the_readers_language_or_marked_as_english(client: FlaskClient, store: Path) -> None:
+    french = read(client, "/model", "fr")
+    assert "<h2>Raccourcis</h2>" in french
+    assert 'lang="en"' not in french.partition('<section aria-labelledby="card">')[2].partition("</section>")[0]
+    assert ", en anglais</summary>" not in french
+    # As versions have it that were made when training wrote English alone.
+    (store / VERSION / "card.fr.md").unlink()
+    french = read(client, "/model", "fr")
+    assert ", en anglais</summary>" in french
+    assert '<div lang="en">' in french
+    assert "<h2>Shortcuts</h2>" in french
+    english = read(client, "/model")
+    assert "<h2>Shortcuts</h2>" in english
+    assert ", in English</summary>" not in english
 
 
 def test_curves_are_drawn_from_their_numbers_and_stand_in_a_table(client: FlaskClient) -> None:
