@@ -87,7 +87,7 @@ class Settings(BaseModel):
         "auto", description="Inference runtime; torch-graphs records the network as CUDA graphs, never measured"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs")
-    worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per core, or for cuda one")
+    worker_processes: int = Field(0, ge=0, description="Pool processes of one worker; 0: one per core, on a GPU one")
     interactive_chunk_size: int = Field(8, ge=1, le=256, description="Most single jobs that one chunk carries")
     bulk_chunk_size: int = Field(32, ge=1, le=256, description="Most batch jobs one chunk carries; unset on a GPU: 128")
     bulk_chunk_seconds: float = Field(0.2, gt=0, description="Time a chunk of a batch should take; a person waits it")

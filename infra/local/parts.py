@@ -30,7 +30,7 @@ class Programs:
     observers: ObserverPrograms = field(default_factory=ObserverPrograms)
 
 
-def stack_parts(settings: Settings, *, programs: Programs, cores: int) -> list[Part]:
+def stack_parts(settings: Settings, *, programs: Programs, cores: int, on_gpu: bool = False) -> list[Part]:
     """List the parts in the order of starting, which is the reverse of the order of stopping.
 
     The order drains: no new jobs (web), no new sweeps (beat), jobs under way end (worker), then the observers, and
@@ -40,8 +40,10 @@ def stack_parts(settings: Settings, *, programs: Programs, cores: int) -> list[P
         settings: `data_dir` must be absolute.
         programs: What was found on this machine.
         cores: Usable processor cores.
+        on_gpu: Whether the worker will choose a GPU: one process owns it and decodes in threads.
     """
-    parts = [_flower(settings), _worker(settings, cores=cores), _beat(), _web(settings)]
+    processes = settings.worker_processes or (1 if on_gpu else cores)
+    parts = [_flower(settings), _worker(settings, processes=processes), _beat(), _web(settings)]
     parts += observer_parts(settings, programs.observers)
     if programs.exporter_python is not None:
         parts.insert(0, _exporter(settings, programs.exporter_python))
@@ -98,9 +100,7 @@ def _flower(settings: Settings) -> Part:
     )
 
 
-def _worker(settings: Settings, *, cores: int) -> Part:
-    # On a GPU one process owns the device and decodes in threads.
-    processes = settings.worker_processes or (1 if settings.device == "cuda" else cores)
+def _worker(settings: Settings, *, processes: int) -> Part:
     options = ("--pool=prefork", f"--concurrency={processes}", "-E", "-Q", ",".join(CONSUMED_QUEUES))
     # There is one worker: without neighbours to greet it is ready a second earlier.
     alone = ("--without-gossip", "--without-mingle", "--hostname=worker@%h")

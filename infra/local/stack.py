@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.errors import ConfigurationError
 from common.settings import Settings
+from infra.local.device import worker_takes_gpu
 from infra.local.observers import find_observers, local_prometheus_configuration
 from infra.local.part import Listener, Part
 from infra.local.parts import Programs, stack_parts, usable_cores
@@ -93,7 +94,7 @@ def plan_stack(settings: Settings, *, working_folder: Path) -> Stack:
         exporter_python=exporter if exporter.exists() else None,
         observers=find_observers(working_folder / "prometheus"),
     )
-    parts = stack_parts(absolute, programs=programs, cores=usable_cores())
+    parts = stack_parts(absolute, programs=programs, cores=usable_cores(), on_gpu=worker_takes_gpu(settings))
     return Stack(settings=absolute, parts=tuple(parts), working_folder=working_folder)
 
 

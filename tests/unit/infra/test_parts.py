@@ -2,18 +2,22 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from common.settings import Settings
+from infra.local.device import worker_takes_gpu
 from infra.local.part import Part
 from infra.local.parts import Programs, stack_parts
 
 EVERYTHING = Programs(redis_server=Path("/bin/redis-server"), exporter_python=Path("/venv/bin/python"))
 
 
-def parts_by_name(settings: Settings | None = None, *, programs: Programs = EVERYTHING) -> dict[str, Part]:
+def parts_by_name(
+    settings: Settings | None = None, *, programs: Programs = EVERYTHING, on_gpu: bool = False
+) -> dict[str, Part]:
     settings = settings or Settings(data_dir=Path("/data"))
-    return {part.name: part for part in stack_parts(settings, programs=programs, cores=4)}
+    return {part.name: part for part in stack_parts(settings, programs=programs, cores=4, on_gpu=on_gpu)}
 
 
 def test_parts_are_stopped_from_the_door_to_the_store() -> None:
@@ -50,8 +54,31 @@ def test_the_worker_has_one_process_a_core() -> None:
 
 
 def test_a_worker_for_a_gpu_has_one_process() -> None:
-    parts = parts_by_name(Settings(data_dir=Path("/data"), device="cuda"))
-    assert "--concurrency=1" in parts["worker"].command
+    assert "--concurrency=1" in parts_by_name(on_gpu=True)["worker"].command
+    assert "--concurrency=3" in parts_by_name(Settings(worker_processes=3), on_gpu=True)["worker"].command
+
+
+@pytest.mark.parametrize(
+    ("chosen", "gpu_here", "taken"),
+    [
+        # What is left open falls to a GPU where there is one.
+        ({}, True, True),
+        ({"runtime": "torch"}, True, True),
+        ({}, False, False),
+        ({"device": "cpu"}, True, False),
+        ({"runtime": "onnx"}, True, False),
+        ({"device": "cuda"}, True, True),
+    ],
+)
+def test_the_launcher_knows_what_the_worker_will_choose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, chosen: dict[str, str], gpu_here: bool, taken: bool
+) -> None:
+    # The real question in a real process, which meets a CUDA or none.
+    (tmp_path / "sitecustomize.py").write_text(
+        f"from worker.inference import devices\ndevices.cuda_is_usable = lambda: {gpu_here}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[3]}")
+    assert worker_takes_gpu(Settings.model_validate(chosen)) is taken
 
 
 def test_the_settings_beat_the_number_of_cores() -> None:
