@@ -28,7 +28,7 @@ _REFUSED_LOGINS = (
 # Replies by which Redis says "not now": memory full, replica, primary away; and as text: disk full, busy with a script,
 # a replica since a read began to wait.
 _REFUSALS = (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
-# No sentinel names a master: redis-py tells the reason of each in the text of its error.
+# No sentinel names a master: redis-py tells the reason of each in the text of its error, `_Sentinels` as its cause.
 _SENTINELS_REFUSE = redis.AuthenticationError.__name__
 _NO_DATABASE = "DB index is out of range"
 _CLUSTER_WITHOUT_DATABASES = "SELECT is not allowed in cluster mode"
@@ -89,11 +89,26 @@ def connection_pool(
     )
 
 
+class _Sentinels(Sentinel):
+    """Sentinels whose refusal of a command is told from one by the Redis that they watch."""
+
+    def discover_master(self, service_name: str) -> Any:
+        """Ask them for the master.
+
+        Raises:
+            MasterNotFoundError: They name none, or do not let us ask; its cause is their refusal then.
+        """
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoPermissionError as error:
+            raise MasterNotFoundError(f"The sentinels do not name {service_name!r}: {error}") from error
+
+
 class _SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
     """A bounded pool of connections to whichever Redis the sentinels call the master; asked at each new connection."""
 
     def __init__(self, address: RedisAddress, **arguments: Any) -> None:
-        sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        sentinels = _Sentinels(  # type: ignore[no-untyped-call]
             address.hosts, sentinel_kwargs=sentinel_arguments(address)
         )
         super().__init__(  # type: ignore[no-untyped-call]
@@ -109,7 +124,7 @@ def redis_errors_translated() -> Iterator[None]:
     except _REFUSED_LOGINS as error:
         raise _login_refused() from error
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        if isinstance(error, MasterNotFoundError) and _SENTINELS_REFUSE in str(error):
+        if isinstance(error, MasterNotFoundError) and (error.__cause__ is not None or _SENTINELS_REFUSE in str(error)):
             raise _login_refused() from error
         raise JobStoreUnavailableError("Redis does not answer; try again in a few seconds.") from error
     except redis.InvalidResponse as error:

@@ -14,6 +14,7 @@ _REMEDY: Final = (
 )
 _REMEDY_OF_RIGHTS: Final = "Give this user all commands, keys and channels (`+@all ~* &*`)"
 _REMEDY_OF_SENTINELS: Final = "Set DENTIQ_SENTINEL_PASSWORD to what they expect"
+_RIGHTS_OF_SENTINELS: Final = "Give their default user the command `sentinel masters` (`+sentinel|masters`)"
 
 
 def refuse_unusable_redis(settings: Settings) -> JobStoreUnavailableError | None:
@@ -32,8 +33,8 @@ def refuse_unusable_redis(settings: Settings) -> JobStoreUnavailableError | None
         (settings.effective_job_store_url, require_durable),
     )
     for url, check in checks:
-        hosts = read_redis_url(url).hosts
-        if hosts == away:
+        address = read_redis_url(url)
+        if (address.hosts, address.master) == away:
             # Both are one Redis as a rule, and one that is silent costs the start a time-out.
             continue
         try:
@@ -42,7 +43,7 @@ def refuse_unusable_redis(settings: Settings) -> JobStoreUnavailableError | None
         except RedisLoginError as error:
             raise login_refused(url, error) from error
         except JobStoreUnavailableError as error:
-            fault, away = error, hosts
+            fault, away = error, (address.hosts, address.master)
     return fault
 
 
@@ -52,9 +53,9 @@ def login_refused(url: str, error: RedisLoginError) -> ConfigurationError:
     hosts = ", ".join(f"{host}:{port}" for host, port in address.hosts)
     if isinstance(error.__cause__, redis.sentinel.MasterNotFoundError):
         how = "with the sentinels' password" if address.sentinel_password else "without a password of theirs"
-        return ConfigurationError(
-            f"The sentinels at {hosts} do not let dentiq in, {how}. {_REMEDY_OF_SENTINELS}. dentiq does not start."
-        )
+        lacks = error.__cause__.__cause__
+        what = f": {str(lacks).rstrip('.')}. {_RIGHTS_OF_SENTINELS}" if lacks else f". {_REMEDY_OF_SENTINELS}"
+        return ConfigurationError(f"The sentinels at {hosts} do not let dentiq in, {how}{what}. dentiq does not start.")
     where = f"The Redis {address.master!r} of the sentinels at {hosts}" if address.master else f"The Redis at {hosts}"
     return ConfigurationError(
         f"{where} does not let dentiq in, {_login(address)}: {_reason(error, address)}. dentiq does not start."

@@ -1,7 +1,9 @@
 """A part does not start where Redis does not let it in, and waits where Redis is away."""
 
 import socket
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,7 +14,10 @@ from common.jobs.store import JobStore
 from common.redis_client import connect
 from common.redis_start import refuse_unusable_redis
 from common.settings import Settings
+from infra.local.redis_server import find_redis_server
 from tests.fixtures.redis import RedisServer, free_port
+from tests.tied import tied
+from tests.waiting import wait_until
 
 PASSWORD = "r1ght"
 WRONG = "hunter2"
@@ -26,6 +31,30 @@ def port(make_redis: Callable[[], RedisServer]) -> int:
         client.execute_command("ACL", "SETUSER", "guest", "on", f">{PASSWORD}", "~*", "+ping")
         client.config_set("requirepass", PASSWORD)
     return server.port
+
+
+@pytest.fixture
+def sentinel(port: int, tmp_path: Path) -> Iterator[int]:
+    """Port of a sentinel of two Redis, `m`, which asks for a password, and `away`."""
+    own = free_port()
+    watched = [f"sentinel monitor m 127.0.0.1 {port} 1", f"sentinel monitor away 127.0.0.1 {free_port()} 1"]
+    # It must call neither down while a test lasts.
+    patient = [f"sentinel down-after-milliseconds {name} 600000" for name in ("m", "away")]
+    configuration = tmp_path / "sentinel.conf"
+    configuration.write_text("\n".join(["bind 127.0.0.1", f"port {own}", *watched, *patient]), encoding="utf-8")
+    with (tmp_path / "sentinel.log").open("ab") as log:
+        process = subprocess.Popen(
+            tied(find_redis_server(), configuration, "--sentinel"), stdout=log, stderr=log, cwd=tmp_path
+        )
+    wait_until(lambda: listens(own), 20, what="the sentinel")
+    yield own
+    process.kill()
+    process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def settings(url: str, **more: str) -> Settings:
@@ -69,6 +98,21 @@ def test_sentinels_that_refuse_are_told_apart_from_sentinels_that_are_away(port:
     with pytest.raises(ConfigurationError, match="with the sentinels' password") as refused:
         refuse_unusable_redis(settings(refusing, DENTIQ_SENTINEL_PASSWORD=WRONG))
     assert WRONG not in refused.value.message
+
+
+def test_sentinels_that_withhold_a_command_are_told_apart_from_their_redis(sentinel: int) -> None:
+    with redis.Redis(port=sentinel) as operator:
+        operator.execute_command("ACL", "SETUSER", "default", "-sentinel")
+    with pytest.raises(ConfigurationError, match=r"sentinels .*no permissions.*Give their default user"):
+        refuse_unusable_redis(settings(f"sentinel://127.0.0.1:{sentinel}/0?master=m"))
+
+
+def test_of_two_redis_behind_the_same_sentinels_both_are_asked(sentinel: int) -> None:
+    url = f"127.0.0.1:{sentinel}/0?master="
+    with pytest.raises(ConfigurationError, match=r"The Redis 'm' .* does not let dentiq in"):
+        refuse_unusable_redis(
+            settings(f"sentinel://{url}away", DENTIQ_JOB_STORE_URL=f"sentinel://:{WRONG}@{url}m"),
+        )
 
 
 def test_a_redis_that_is_away_or_lets_us_in_ends_no_start(port: int) -> None:
