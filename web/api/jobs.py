@@ -8,6 +8,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
+from common.errors import InvalidRequestError
 from common.jobs.record import Job
 from common.settings import Settings
 from web.api.answers import JSON, Described, WebhookUrl, conditional, empty, problems
@@ -190,10 +191,18 @@ def _picture(kind: str, job_id: str, read: Callable[[str], bytes | None]) -> Res
 
 
 def _webhook_url(query: SubmitQuery, settings: Settings) -> str | None:
-    """Take the address from the form or the query; where both name one, both must be good and the form's counts."""
-    asked = [url for url in (request.form.get(WEBHOOK_FIELD), query.webhook_url) if url is not None]
-    for url in asked:
-        webhook_for(url, settings)
+    """Take the address from the form or the query.
+
+    Raises:
+        InvalidRequestError: Several are named, or one as a file: all but one would be passed over.
+        WebhookUrlError: No webhook can go there.
+        WebhooksDisabledError: This server sends none.
+    """
+    asked = [*request.form.getlist(WEBHOOK_FIELD), *([] if query.webhook_url is None else [query.webhook_url])]
+    if len(asked) > 1 or len(request.args.getlist(WEBHOOK_FIELD)) > 1 or WEBHOOK_FIELD in request.files:
+        raise InvalidRequestError(f"`{WEBHOOK_FIELD}` is one text: send it once, in the form or in the query.")
+    if asked:
+        webhook_for(asked[0], settings)
     return asked[0] if asked else None
 
 

@@ -78,6 +78,19 @@ def test_a_misspelt_field_of_a_form_is_named_and_nothing_is_kept(
     assert client.get(f"{API}batches/{batch}").get_json()["total"] == 0
 
 
+@pytest.mark.parametrize("kind", ["a file", "twice", "in the query too"])
+def test_of_several_addresses_of_a_webhook_none_is_passed_over(
+    client: FlaskClient, make_image: Callable[..., bytes], stored_files: Callable[[], list[str]], kind: str
+) -> None:
+    url = "https://example.com/x"
+    asked: Any = {"a file": (io.BytesIO(url.encode()), "u"), "twice": [url, url], "in the query too": url}[kind]
+    address = f"{API}jobs?webhook_url={url}" if kind == "in the query too" else f"{API}jobs"
+    answer = client.post(address, data={"image": (io.BytesIO(make_image()), "a.jpg"), "webhook_url": asked})
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
+    assert "`webhook_url` is one text: send it once" in answer.get_json()["detail"]
+    assert stored_files() == []
+
+
 def test_a_form_without_images_is_told_what_it_has(client: FlaskClient) -> None:
     batch = client.post(f"{API}batches", json={}).get_json()["id"]
     answer = client.post(f"{API}batches/{batch}/images", data={"imgaes": (io.BytesIO(b"x"), "a.jpg")})
