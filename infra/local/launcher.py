@@ -95,9 +95,7 @@ def _supervise(stack: Stack, variables: Mapping[str, str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop_soon)
     if not stack.owns_redis and (fault := redis_fault(stack.settings)):
-        click.echo(
-            f"The Redis that DENTIQ_REDIS_URL names cannot be used yet: {fault} dentiq starts and goes on trying."
-        )
+        click.echo(f"A Redis that the settings name cannot be used yet: {fault} dentiq starts and goes on trying.")
     click.echo(f"Starting {', '.join(part.name for part in stack.parts)} ...")
     supervisor = start_supervisor(stack, variables)
     try:

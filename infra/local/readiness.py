@@ -40,21 +40,21 @@ def ask_readyz(base_url: str) -> tuple[bool, str]:
 
 
 def redis_fault(settings: Settings) -> str:
-    """Ask a Redis that others run whether it answers, for seconds at most; empty if it does, else what is wrong.
+    """Ask each Redis that others run whether it answers, for seconds at most; empty if so, else what is wrong.
 
     Raises:
-        ConfigurationError: It does not let us in, and so would none of the parts.
+        ConfigurationError: One does not let us in, and so would none of the parts.
     """
-    url = settings.effective_redis_url
-    try:
-        with connect(url, timeout_seconds=_REDIS_SECONDS, max_connections=4) as client, redis_errors_translated():
-            client.ping()
-    except RedisLoginError as error:
-        raise login_refused(url, error) from error
-    except JobStoreUnavailableError as error:
-        # Never the URL: it may hold a password.
-        hosts = ", ".join(f"{host}:{port}" for host, port in read_redis_url(url).hosts)
-        return f"{hosts} - {error.__cause__ or error}."
+    for url in dict.fromkeys((settings.effective_redis_url, settings.effective_job_store_url)):
+        try:
+            with connect(url, timeout_seconds=_REDIS_SECONDS, max_connections=4) as client, redis_errors_translated():
+                client.ping()
+        except RedisLoginError as error:
+            raise login_refused(url, error) from error
+        except JobStoreUnavailableError as error:
+            # Never the URL: it may hold a password.
+            hosts = ", ".join(f"{host}:{port}" for host, port in read_redis_url(url).hosts)
+            return f"{hosts} - {error.__cause__ or error}."
     return ""
 
 

@@ -145,9 +145,22 @@ def launcher_record(data_dir: Path) -> Path:
 
 
 def lay_out(stack: Stack) -> None:
-    """Create the folders and the configuration files of a stack."""
-    for folder in ("log", "run/parts", "redis", "flower", "metrics/web", "metrics/worker", "spool"):
-        (stack.data_dir / folder).mkdir(parents=True, exist_ok=True)
+    """Create the folders and the configuration files of a stack.
+
+    Raises:
+        ConfigurationError: A file stands where a folder should be.
+    """
+    folders = ["log", "run/parts", "redis", "flower", "metrics/web", "metrics/worker", "spool"]
+    if stack.settings.storage_url is None:
+        folders.append("storage")
+    for folder in folders:
+        try:
+            (stack.data_dir / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{stack.data_dir / folder} cannot be made a folder ({error.strerror}). Move away what is there, or "
+                "name another data folder by DENTIQ_DATA_DIR."
+            ) from error
     port = stack.settings.local_redis_port
     if stack.owns_redis:
         content = redis_configuration(port=port, folder=stack.data_dir / "redis")

@@ -7,8 +7,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import redis
 from pydantic import SecretStr
 
+from common.errors import ConfigurationError
 from common.settings import Settings
 from infra.local.control import PartState
 from infra.local.part import Listener, Part
@@ -99,6 +101,17 @@ def test_a_redis_of_others_that_does_not_answer_is_named_without_its_password() 
     assert f"127.0.0.1:{port}" in fault
     assert "refused" in fault
     assert "hunter2" not in fault
+
+
+def test_a_job_store_that_does_not_let_us_in_ends_the_start_though_the_broker_does(
+    redis_url: str, make_redis: Callable[[], RedisServer]
+) -> None:
+    server = make_redis()
+    with redis.Redis(port=server.port) as client:
+        client.config_set("requirepass", "right")
+    store_url = SecretStr(f"redis://:hunter2@127.0.0.1:{server.port}/1")
+    with pytest.raises(ConfigurationError, match=f"127.0.0.1:{server.port} does not let dentiq in"):
+        redis_fault(Settings(redis_url=SecretStr(redis_url), job_store_url=store_url))
 
 
 def test_a_redis_of_others_that_answers_is_no_fault(redis_url: str) -> None:

@@ -83,3 +83,10 @@ def test_a_launcher_that_ended_frees_the_folder(tmp_path: Path) -> None:
         pass
     with exclusive(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("folder", ["log", "storage"])
+def test_a_file_in_the_place_of_a_folder_ends_the_start_in_a_sentence(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).touch()
+    with pytest.raises(ConfigurationError, match=f"{folder} cannot be made a folder"):
+        lay_out(plan_stack(Settings(data_dir=tmp_path), working_folder=tmp_path))
