@@ -54,7 +54,7 @@ class Connection:
         Args:
             method: Of HTTP.
             path: On the server, quoted.
-            arguments: As `httpx.Client.request` takes them.
+            arguments: As `httpx.Client.build_request` takes them.
 
         Raises:
             RequestRefusedError: The answer is a problem.
