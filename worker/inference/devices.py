@@ -10,7 +10,7 @@ from common.errors import ConfigurationError
 RUNTIMES = ("auto", "onnx", "torch", "torch-graphs")
 DEVICES = ("auto", "cpu", "cuda")
 
-# Python's lock lets no more through, and each may hold a picture of 50 million pixels.
+# Python's lock lets no more through.
 _MOST_DECODE_THREADS = 8
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from common.errors import ConfigurationError, ImageFormatError
 from common.manifest import Manifest, Preprocessing
 from common.model_store import ModelStore
+from tests.fixtures.images import encode_image
 from worker.inference import devices
 from worker.inference import predictor as loading
 from worker.inference.calibration import probabilities
@@ -153,6 +154,47 @@ def test_threads_work_at_the_same_time_and_hold_few_files() -> None:
     for done, answer in enumerate(DecodeThreads(3).map(work, files())):
         assert answer == 1
         assert taken <= done + 6
+
+
+def test_large_pictures_are_decoded_no_more_at_a_time_than_memory_allows() -> None:
+    large = encode_image(width=100, height=100, image_format="PNG")
+    meeting = threading.Barrier(2)
+
+    def work(data: bytes) -> bool:
+        try:
+            meeting.wait(timeout=0.3)
+        except threading.BrokenBarrierError:
+            return False
+        return True
+
+    # Two of them are above what may be in hand at a time, and one alone is decoded whatever it takes.
+    assert not any(DecodeThreads(3, most_pixels=19_999).map(work, [large] * 8))
+    assert not any(DecodeThreads(3, most_pixels=1).map(work, [large] * 8))
+    meeting = threading.Barrier(2)
+    side_by_side = DecodeThreads(2, most_pixels=20_000)
+    assert list(side_by_side.map(lambda _: meeting.wait(timeout=60) >= 0, [large] * 8)) == [True] * 8
+
+
+def test_a_chunk_that_ends_early_leaves_no_decoding_behind() -> None:
+    begun, ended, may_end = threading.Event(), threading.Event(), threading.Event()
+
+    def work(data: bytes) -> int:
+        if data == b"a":
+            return 1
+        begun.set()
+        may_end.wait(timeout=60)
+        ended.set()
+        return 2
+
+    def broken() -> Iterator[bytes]:
+        yield from (b"a", b"b")
+        begun.wait(timeout=60)
+        threading.Timer(0.2, may_end.set).start()
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(DecodeThreads(2).map(work, broken()))
+    assert ended.is_set()
 
 
 def test_what_reading_a_file_raises_ends_the_chunk_and_not_the_threads() -> None:
