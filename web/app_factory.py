@@ -64,6 +64,8 @@ def create_app(settings: Settings) -> OpenAPI:
         static_folder="static",
         template_folder="templates",
     )
+    # An address that a script made of an empty variable, /batches//results.csv, is none: no redirect to another one.
+    app.url_map.merge_slashes = False
     app.request_class = FormRequest
     app.json = ShallowJSON(app)
     attach_services(app, services)

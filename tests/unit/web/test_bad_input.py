@@ -171,3 +171,13 @@ def test_a_file_name_is_cleaned_and_never_a_path(
     assert stored_files() == [f"images/{job['id'][:2]}/{job['id']}"]
     page = client.get(job["links"]["page"]).get_data(as_text=True)
     assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize("address", ["/api/v1/batches//results.csv", "/api/v1/jobs//preview", "/jobs//"])
+def test_an_address_with_an_empty_part_leads_to_no_other_one(client: FlaskClient, address: str) -> None:
+    """A script makes it of an empty variable, and would keep what it is told as its results."""
+    answer = client.get(address)
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
+    if address.startswith("/api/"):
+        assert answer.get_json()["code"] == "not_found"
