@@ -137,6 +137,11 @@ class ModelView:
         return _percent(self.manifest.abstain_threshold)
 
     @property
+    def temperature(self) -> str:
+        """What the logits are divided by."""
+        return _number(self.manifest.temperature, "0.0000")
+
+    @property
     def pictures(self) -> list[Picture]:
         """What is shown in pictures."""
         words = {
