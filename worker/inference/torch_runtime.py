@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from common.errors import ConfigurationError, InferenceError, ModelInvalidError
+from common.errors import InferenceError, ModelInvalidError
 from common.manifest import Manifest
 from worker.inference.networks import Network, build
 from worker.inference.recorded import Forward, RecordedNetwork, Recorder
@@ -39,8 +39,8 @@ class TorchRuntime:
         record: Records the forward passes, which are then replayed; None: each is launched anew.
 
     Raises:
-        ModelInvalidError: The weights do not fit the architecture of the manifest.
-        ConfigurationError: The network cannot be recorded.
+        ModelInvalidError: The weights do not fit the architecture of the manifest, the device has no room for the
+            network, or it cannot be recorded.
     """
 
     name = "torch"
@@ -56,14 +56,18 @@ class TorchRuntime:
         record: Recorder | None = None,
     ) -> None:
         self.device = device
-        self._network = load_network(folder, manifest).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._staging = Staging(manifest.preprocessing, images=_PORTION, device=device)
+        network = load_network(folder, manifest)
+        try:
+            self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._staging = Staging(manifest.preprocessing, images=_PORTION, device=device)
+        except RuntimeError as error:
+            raise ModelInvalidError(f"Model version {folder.name!r} cannot be brought to {device}: {error}") from error
         if device == "cpu":
             # One process a core; torch's own threads would fight the neighbour's.
             torch.set_num_threads(1)
         else:
             # The eight bits of bfloat16 move probabilities by up to 0.09 (docs/performance.md), three times what is
-            # promised; the eleven of float16 by 0.003. What leaves its range is no number and fails the self-test.
+            # promised; the eleven of float16 by 0.003. What leaves its range is computed once more in float32.
             half = half or torch.float16
         self._half = half
         self.tolerance = 3e-2 if half else 1e-3
@@ -76,7 +80,8 @@ class TorchRuntime:
             InferenceError: The forward pass failed.
         """
         try:
-            return self._forward(batch)
+            output = self._forward(batch, self._compute)
+            return output if self._half is None else self._with_exact_rows(batch, output)
         except RuntimeError as error:
             raise InferenceError(f"The network failed on this image: {type(error).__name__}.") from error
 
@@ -86,13 +91,21 @@ class TorchRuntime:
             found = self._network.evidence(self._staging.load([single]))
         return None if found is None else np.asarray(found[0].float().cpu().numpy())
 
-    def _forward(self, batch: Sequence[Input]) -> NetworkOutput:
+    def _with_exact_rows(self, batch: Sequence[Input], output: NetworkOutput) -> NetworkOutput:
+        """Replace the rows that left the range of half precision by those of float32."""
+        beyond = np.unique(np.nonzero(~np.isfinite(np.hstack([output.logits, output.features])))[0])
+        if beyond.size:
+            exact = self._forward([batch[index] for index in beyond], self._network)
+            output.logits[beyond], output.features[beyond] = exact.logits, exact.features
+        return output
+
+    def _forward(self, batch: Sequence[Input], compute: Forward) -> NetworkOutput:
         remaining = iter(batch)
         parts: list[tuple[Tensor, Tensor]] = []
         with torch.inference_mode():
             # A card computes one portion while the next one is put into the buffer; only the answers are waited for.
             while portion := list(islice(remaining, _PORTION)):
-                parts.append(self._compute(self._staging.load(portion)))
+                parts.append(compute(self._staging.load(portion)))
             logits, features = (torch.cat(rows).float().cpu().numpy() for rows in zip(*parts, strict=True))
         return NetworkOutput(logits=logits, features=features)
 
@@ -111,7 +124,8 @@ class TorchRuntime:
                 example = self._staging.load([blank] * _PORTION)
                 return RecordedNetwork(self._launch, example, sizes=_RECORDED, record=record)
         except RuntimeError as error:
-            raise ConfigurationError(
+            # The one to bear it is the version: that which serves goes on, and this one is tried again later.
+            raise ModelInvalidError(
                 f"The network cannot be recorded on this device: {error} Choose DENTIQ_RUNTIME=torch."
             ) from error
 

