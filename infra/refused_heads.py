@@ -82,6 +82,9 @@ _MALFORMED: Final = RefusedHead(
     400, "bad_request", "Bad Request", "The head of the request cannot be read ({}). Have an HTTP library write it."
 )
 
+# All of them: web, which cannot know this module, has each in its description and its sentences.
+REFUSED_HEADS: Final = (ENDLESS, TOO_LONG, _LONG_LINE, _UNKNOWN_CODING, _UNKNOWN_EXPECTATION, _MALFORMED)
+
 # Not the sender's doing.
 _OURS: Final = (ConfigurationProblem, ForbiddenProxyRequest, InvalidResponseHeader, InvalidResponseHeaderName)
 _OF_THEIR_OWN: Final = {

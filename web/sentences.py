@@ -50,7 +50,7 @@ _SENTENCES: Final = {
     "job_store_unavailable": lazy_gettext(
         "The service is interrupted right now. Try again in a moment; a photo just sent may have arrived all the same."
     ),
-    "redis_login_refused": lazy_gettext("The service cannot work right now. Please try again in a moment."),
+    "redis_login_refused": lazy_gettext("The service cannot work until its operator sets it right. Tell the operator."),
     "storage_unavailable": lazy_gettext("The service cannot store photos right now. Please try again in a moment."),
     "storage_unreachable": lazy_gettext(
         "The place where photos are kept cannot be reached right now. Please try again in a moment."
@@ -72,6 +72,16 @@ _SENTENCES: Final = {
     "not_found": lazy_gettext("There is nothing at this address."),
     "method_not_allowed": lazy_gettext("This address cannot be used in this way."),
     "request_timeout": lazy_gettext("The photo stopped arriving half-way. Check the connection, then send it again."),
+    "bad_request": lazy_gettext("The browser or program sent a request that cannot be read. Use another one."),
+    "request_entity_too_large": lazy_gettext("This is too large to be taken at once. Send it in parts."),
+    "uri_too_long": lazy_gettext("This address is too long. Begin at the start page."),
+    "expectation_failed": lazy_gettext(
+        "The browser or program expects something that is not done here. Use another one."
+    ),
+    "headers_too_large": lazy_gettext(
+        "Too much was sent beside the request. Erase the cookies of this site, then try again."
+    ),
+    "not_implemented": lazy_gettext("The browser or program sends in a way that is not taken here. Use another one."),
     "forbidden": lazy_gettext("This request came from another site and was refused."),
     "internal_error": lazy_gettext("Something went wrong on our side. It has been noted; please try again."),
 }

@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 
 from common import errors
 from common.model_store import ModelStore
+from infra.refused_heads import REFUSED_HEADS
 from training.card_texts import CARD_TEXTS
 from web.i18n import LANGUAGES, TRANSLATIONS
 from web.pathology_texts import PathologyTexts, known_slugs
@@ -30,8 +31,8 @@ SHOWN = sorted(
     and not issubclass(kind, errors.ConfigurationError)
 )
 
-# What the router and the forms of the web server refuse by themselves, in the words of HTTP.
-OF_HTTP = {"not_found", "method_not_allowed", "request_timeout", "forbidden"}
+# What the router, the forms and the web server refuse by themselves, in the words of HTTP.
+OF_HTTP = {"not_found", "method_not_allowed", "request_timeout", "forbidden"} | {head.code for head in REFUSED_HEADS}
 
 
 def catalogue(language: str) -> Catalog:
@@ -83,7 +84,7 @@ def test_training_writes_the_card_in_every_language_of_the_pages() -> None:
 
 
 def test_every_error_that_a_page_can_show_has_a_sentence() -> None:
-    assert sorted(set(SHOWN) - known_codes()) == []
+    assert sorted((set(SHOWN) | OF_HTTP) - known_codes()) == []
 
 
 def test_every_sentence_is_about_an_error_that_is_raised() -> None:

@@ -23,8 +23,8 @@ _SCHEMES = {
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A browser signed in at /sign-in."},
 }
 
-# The web server gives these itself, whatever is asked for.
-_LONG_HEADS = (414, 431)
+# The web server refuses requests by their heads, whatever is asked for.
+_REFUSED_HEADS = (400, 413, 414, 417, 431, 501)
 
 # Every route of the API gives it to a query parameter that it does not know.
 _UNKNOWN_PARAMETER = (422,)
@@ -39,7 +39,7 @@ def describe_api() -> dict[str, Any]:
     described: dict[str, Any] = app.api_doc
     for operation in _operations(described):
         _mend(operation)
-        _describe(operation, _LONG_HEADS)
+        _describe(operation, _REFUSED_HEADS)
     for path, operations in described["paths"].items():
         if path.startswith(f"{API_PREFIX}/"):
             for operation in operations.values():

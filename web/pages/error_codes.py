@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import groupby
+from typing import Final
 
 from common.errors import ConfigurationError, DentiqError, JobError, WebhookError
 from web.sentences import known_codes, sentence
+
+# What no class of ours describes has the name of its status; these statuses have others in Python.
+_STATUSES: Final = {"uri_too_long": 414, "headers_too_large": 431}
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ def error_codes() -> dict[int, list[ErrorCode]]:
 
 def _described(code: str, kind: type[DentiqError] | None) -> ErrorCode:
     if kind is None:
-        # What no class of ours describes has the name of its status.
-        return ErrorCode(code, HTTPStatus[code.upper()].value, retryable=False, sentence=sentence(code))
+        status = _STATUSES.get(code) or HTTPStatus[code.upper()].value
+        return ErrorCode(code, status, retryable=False, sentence=sentence(code))
     status = 0 if issubclass(kind, (JobError, WebhookError)) else kind.http_status
     return ErrorCode(code, status, kind.retryable, sentence(code))
 

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from common.settings import Settings
+from infra.refused_heads import REFUSED_HEADS
 from web.api_texts import translations
 from web.app_factory import create_app
 from web.i18n import LANGUAGES
@@ -64,6 +65,18 @@ def test_the_page_shows_everything_once_and_every_link_leads_somewhere(client: F
     assert page.count("<pre><code>curl ") == len(operations)
     for code in known_codes():
         assert f"<dt><code>{code}</code>" in page
+
+
+def test_what_the_web_server_refuses_by_itself_is_described(client: FlaskClient, document: Document) -> None:
+    """Web does not know that list, so it can forget one of it."""
+    statuses = {str(head.status) for head in REFUSED_HEADS}
+    assert all(
+        statuses <= set(operation["responses"]) for path in document["paths"].values() for operation in path.values()
+    )
+    page = client.get("/api/docs").text
+    for head in REFUSED_HEADS:
+        under_its_status = page.partition(f'<h3 id="codes-{head.status}">')[2].partition("<h3 ")[0]
+        assert f"<dt><code>{head.code}</code>" in under_its_status
 
 
 def test_a_field_is_shown_with_its_type_its_bounds_and_whether_it_must_be_sent(client: FlaskClient) -> None:
