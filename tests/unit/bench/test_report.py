@@ -110,7 +110,8 @@ def test_a_run_says_when_where_and_of_which_code_it_is() -> None:
     assert found.date.endswith("+00:00")
     assert found.cores >= 1
     assert found.load >= 0
-    assert all((found.processor, found.system, found.python))
+    # The name of the processor is what the system tells, and some tell none.
+    assert all((found.system, found.python))
     assert found.settings == {"rounds": 3}
 
 
