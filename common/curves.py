@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.errors import ModelInvalidError
 
@@ -75,6 +75,15 @@ class Curves(_Frozen):
     coverage: tuple[CoveragePoint, ...] = Field(min_length=1)
     served: CoveragePoint
     history: tuple[Epoch, ...] = ()
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> "Curves":
+        points = (*self.coverage, self.served)
+        if not self.images or any(not point.right <= point.answered <= self.images for point in points):
+            raise ValueError("more are answered than there are, more are right than answered, or there are none")
+        if any(part.right > part.images for part in self.reliability):
+            raise ValueError("more of a bin are right than it has")
+        return self
 
     @property
     def images(self) -> int:

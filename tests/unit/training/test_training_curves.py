@@ -1,5 +1,6 @@
 """Curves that a model card draws: the very numbers of the manifest, and readable by whoever has another version."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,23 @@ def test_curves_are_read_as_they_were_written(tmp_path: Path) -> None:
     (tmp_path / CURVES_NAME).write_text(curves.as_json(), encoding="utf-8")
     assert Curves.read(tmp_path / CURVES_NAME) == curves
     (tmp_path / CURVES_NAME).write_text(curves.as_json()[:-20], encoding="utf-8")
+    with pytest.raises(ModelInvalidError):
+        Curves.read(tmp_path / CURVES_NAME)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"coverage": [{"answered": 0, "right": 0}]},
+        {"coverage": [{"answered": 10, "right": 11}]},
+        {"served": {"answered": 11, "right": 1}},
+        {"reliability": [{"images": 10, "confidence": 0.5, "right": 11}]},
+    ],
+    ids=["none answered", "more right than answered", "more served than there are", "more right in a bin than it has"],
+)
+def test_curves_whose_counts_do_not_fit_are_damaged(tmp_path: Path, wrong: dict[str, object]) -> None:
+    whole = json.loads(measure_curves(answers(10), Thresholds(), []).as_json())
+    (tmp_path / CURVES_NAME).write_text(json.dumps(whole | wrong), encoding="utf-8")
     with pytest.raises(ModelInvalidError):
         Curves.read(tmp_path / CURVES_NAME)
 
