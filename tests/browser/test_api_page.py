@@ -35,9 +35,9 @@ def test_every_example_runs_as_it_stands(web: WebServer, worker: FakeWorker, pho
     (tmp_path / ".curlrc").write_text("silent\nfail-with-body\n")
     failed, examples = (
         {},
-        re.findall(r"<pre><code>(.+?)</code></pre>", httpx.get(f"{web.url}/api/docs").text, re.DOTALL),
+        re.findall(r"<pre><code>(.+?)</code></pre>", httpx.get(f"{web.url}/api/docs", timeout=60).text, re.DOTALL),
     )
-    with httpx.Client(base_url=f"{web.url}/api/v1") as client:
+    with httpx.Client(base_url=f"{web.url}/api/v1", timeout=60) as client:
         for example in map(html.unescape, examples):
             job = client.post("/jobs", files={"image": photo.read_bytes()}).json()["id"]
             worker.succeed(worker.claim())
