@@ -17,7 +17,7 @@ import click
 
 from tests.chaos.campaign import CYCLES_A_HISTORY, Journal, describe, run_campaign, run_one, summarise, table
 from tests.chaos.scenarios import SLOW_SECONDS_PER_IMAGE, process_takeover, redis_restarts, rolling, worker_takeover
-from tests.chaos.soak import soak
+from tests.chaos.soak import Trend, soak
 from tests.chaos.stack import ChaosStack
 
 
@@ -101,25 +101,29 @@ def scenario(name: str, times: int, folder: Path) -> None:
 
 @main.command(name="soak")
 @click.option("--minutes", default=30.0, show_default=True)
+@click.option("--warm-up-jobs", default=12_000, show_default=True, help="Jobs at full load before the minutes begin.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("var/chaos"), show_default=True)
-def soak_command(minutes: float, folder: Path) -> None:
+def soak_command(minutes: float, warm_up_jobs: int, folder: Path) -> None:
     """Keep a platform with the real model at work, and tell what grows."""
     stack = ChaosStack(stand_in=False, quick=False)
     try:
         stack.start()
-        trends, jobs = soak(stack, minutes=minutes, say=_say)
+        trends, jobs = soak(stack, minutes=minutes, warm_up_jobs=warm_up_jobs, say=_say)
     finally:
         stack.close()
     lines = [f"{'':26} {'mean':>9} {'an hour':>9}   95 %"]
-    lines += [
-        f"{one.name:26} {one.mean:9.1f} {one.slope:+9.2f} +-{one.noise:.2f}{'' if one.flat else '   GROWS'}"
-        for one in trends
-    ]
-    report = "\n".join([*lines, f"{jobs} jobs in {minutes:g} minutes"])
+    lines += [f"{one.name:26} {one.mean:9.1f} {one.slope:+9.2f} +-{one.noise:<6.2f} {_verdict(one)}" for one in trends]
+    report = "\n".join([*lines, f"{jobs} jobs in {minutes:g} minutes, after {warm_up_jobs} at full load"])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "soak.txt").write_text(report + "\n", encoding="utf-8")
     _say(report)
     sys.exit(0 if all(one.flat for one in trends) else 1)
+
+
+def _verdict(one: Trend) -> str:
+    if one.within_noise:
+        return "within noise"
+    return "rises, by less than 2 % an hour" if one.flat else "GROWS"
 
 
 if __name__ == "__main__":
