@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 
@@ -143,8 +144,9 @@ def _stored(run: Run, name: str, paths: list[Path], change: Callable[[bytes], by
 
 
 def _key(run: Run, plan: FitPlan, paths: list[Path]) -> str:
-    # Answers of another runtime, as earlier versions of dentiq left them, are other answers.
-    parts = (OnnxRuntime.name, sha256_of(run.fitted_weights), plan.preprocessing.digest, content_digest(paths))
+    # Answers of another runtime, or of another version of it, are others: the manifest names that which gave them.
+    runtime = f"{OnnxRuntime.name} {onnxruntime.__version__}"
+    parts = (runtime, sha256_of(run.fitted_weights), plan.preprocessing.digest, content_digest(paths))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

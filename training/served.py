@@ -37,7 +37,8 @@ def trained_network(run: Run, plan: FitPlan, num_labels: int) -> Network:
 def onnx_file(run: Run) -> Path:
     """Give the ONNX file of a run's present weights and input size: the one that is measured is the one that serves."""
     plan = run.plan()
-    made_of = f"{sha256_of(run.fitted_weights)} {plan.preprocessing.digest}"
+    writer = f"opset {_OPSET}, torch {torch.__version__}"
+    made_of = f"{sha256_of(run.fitted_weights)} {plan.preprocessing.digest} {writer}"
     path = run.folder / f"onnx-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}" / ONNX_FILE
     if not path.is_file():
         for outdated in run.folder.glob("onnx-*"):

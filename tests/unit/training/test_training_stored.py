@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from training import outputs, steps, teacher
@@ -47,6 +48,16 @@ def test_answers_are_stored_for_the_same_files_alone(run: Run, images: Path) -> 
     assert sizes(run, images) == [2]
     (images / "cats" / "1.jpg").write_bytes(b"333")
     assert sizes(run, images) == [2, 3]
+
+
+def test_answers_of_another_version_of_the_runtime_are_computed_again(
+    run: Run, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sizes(run, images) == [1]
+    monkeypatch.setattr(outputs, "answers", lambda *_: (np.array([[7.0]], np.float32),) * 2)
+    assert sizes(run, images) == [1]
+    monkeypatch.setattr(onnxruntime, "__version__", "0.0.1")
+    assert sizes(run, images) == [7]
 
 
 def test_answers_are_computed_again_for_other_bytes_of_the_same_length(
