@@ -191,18 +191,19 @@ def _picture(kind: str, job_id: str, read: Callable[[str], bytes | None]) -> Res
 
 
 def _webhook_url(query: SubmitQuery, settings: Settings) -> str | None:
-    """Take the address from the form or the query.
+    """Take the address from the form or the query; where both name one, both must be good and the form's counts.
 
     Raises:
-        InvalidRequestError: Several are named, or one as a file: all but one would be passed over.
+        InvalidRequestError: One of them names several, or it came as a file: it would be passed over.
         WebhookUrlError: No webhook can go there.
         WebhooksDisabledError: This server sends none.
     """
-    asked = [*request.form.getlist(WEBHOOK_FIELD), *([] if query.webhook_url is None else [query.webhook_url])]
-    if len(asked) > 1 or len(request.args.getlist(WEBHOOK_FIELD)) > 1 or WEBHOOK_FIELD in request.files:
-        raise InvalidRequestError(f"`{WEBHOOK_FIELD}` is one text: send it once, in the form or in the query.")
-    if asked:
-        webhook_for(asked[0], settings)
+    in_form, in_query = request.form.getlist(WEBHOOK_FIELD), request.args.getlist(WEBHOOK_FIELD)
+    if len(in_form) > 1 or len(in_query) > 1 or WEBHOOK_FIELD in request.files:
+        raise InvalidRequestError(f"`{WEBHOOK_FIELD}` is one text: send it once.")
+    asked = [url for url in (*in_form, query.webhook_url) if url is not None]
+    for url in asked:
+        webhook_for(url, settings)
     return asked[0] if asked else None
 
 
