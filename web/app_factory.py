@@ -20,7 +20,7 @@ from web.api.health import health
 from web.api.jobs import jobs
 from web.api.models import models
 from web.api.pathologies import pathologies_api
-from web.api.unknown_parameters import refuse_unknown_parameters
+from web.api.stray_parameters import refuse_stray_parameters
 from web.forms import FormRequest
 from web.i18n import register_languages
 from web.json_bodies import ShallowJSON
@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> OpenAPI:
     register_guard(app, services.guard)
     register_audit(app, settings)
     register_error_handlers(app)
-    refuse_unknown_parameters(app)
+    refuse_stray_parameters(app)
     register_languages(app)
     for api in (jobs, corrections, batches, deliveries, models, pathologies_api, health):
         app.register_api(api)

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from common.jobs.batches import Closing
 from common.jobs.record import IdempotencyKey, Job, new_job_id
 from web.api.answers import JSON, WebhookUrl, conditional, empty, problems
-from web.api.parameters import LAST_CURSOR, Body, Parameters
-from web.api.unknown_parameters import refuse_unknown_fields
+from web.api.parameters import LAST_CURSOR, Body, JsonInt, Parameters
+from web.api.stray_parameters import refuse_unknown_fields
 from web.batch_representation import BatchDocument, batch_document, batch_links, csv_lines
 from web.batch_requests import ARCHIVE_FIELD, IMAGES_FIELD, read_uploads
 from web.filenames import clean_filename
@@ -116,8 +116,8 @@ class AdditionDocument(BaseModel):
 class JobPageQuery(Parameters):
     """Which part of a batch's jobs."""
 
-    cursor: int = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
-    limit: int = Field(100, ge=1, le=_PORTION)
+    cursor: JsonInt = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
+    limit: JsonInt = Field(100, ge=1, le=_PORTION)
 
 
 class JobPageDocument(BaseModel):

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from common.api_keys import Scope
 from web.api.answers import JSON, empty, problems
 from web.api.jobs import JobPath
-from web.api.parameters import LAST_CURSOR, Parameters, told
+from web.api.parameters import LAST_CURSOR, JsonBool, JsonInt, Parameters, told
 from web.representation import API_PREFIX, JobDocument, job_document
 from web.services import services
 
@@ -83,9 +83,9 @@ class CorrectionBody(RootModel[ConfirmationBody | LabelBody]):
 class CorrectedQuery(Parameters):
     """Which part of the corrected jobs, and whether with those whose correction was taken back."""
 
-    cursor: int = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
-    limit: int = Field(100, ge=1, le=_MOST)
-    withdrawn: bool = Field(False, description="List as well jobs whose correction was taken back: theirs is null")
+    cursor: JsonInt = Field(0, ge=0, le=LAST_CURSOR, description="From the answer before; 0 is the beginning")
+    limit: JsonInt = Field(100, ge=1, le=_MOST)
+    withdrawn: JsonBool = Field(False, description="List as well jobs whose correction was taken back: theirs is null")
 
 
 class CorrectedJobsDocument(BaseModel):

@@ -12,8 +12,8 @@ from common.errors import InvalidRequestError
 from common.jobs.record import Job
 from common.settings import Settings
 from web.api.answers import JSON, Described, WebhookUrl, conditional, empty, problems
-from web.api.parameters import Parameters
-from web.api.unknown_parameters import refuse_unknown_fields
+from web.api.parameters import JsonFloat, Parameters
+from web.api.stray_parameters import refuse_unknown_fields
 from web.erasure import erase_job
 from web.multipart import FIELD, read_upload
 from web.representation import API_PREFIX, JobDocument, job_document, job_links
@@ -83,7 +83,7 @@ class SubmitHeader(Parameters):
 class WaitQuery(Parameters):
     """Query of a job's state."""
 
-    wait: float = Field(
+    wait: JsonFloat = Field(
         0,
         ge=0,
         allow_inf_nan=False,
@@ -194,12 +194,12 @@ def _webhook_url(query: SubmitQuery, settings: Settings) -> str | None:
     """Take the address from the form or the query; where both name one, both must be good and the form's counts.
 
     Raises:
-        InvalidRequestError: One of them names several, or it came as a file: it would be passed over.
+        InvalidRequestError: The form names several, or it came as a file: it would be passed over.
         WebhookUrlError: No webhook can go there.
         WebhooksDisabledError: This server sends none.
     """
-    in_form, in_query = request.form.getlist(WEBHOOK_FIELD), request.args.getlist(WEBHOOK_FIELD)
-    if len(in_form) > 1 or len(in_query) > 1 or WEBHOOK_FIELD in request.files:
+    in_form = request.form.getlist(WEBHOOK_FIELD)
+    if len(in_form) > 1 or WEBHOOK_FIELD in request.files:
         raise InvalidRequestError(f"`{WEBHOOK_FIELD}` is one text: send it once.")
     asked = [url for url in (*in_form, query.webhook_url) if url is not None]
     for url in asked:

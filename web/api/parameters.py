@@ -1,16 +1,36 @@
 """What the routes declare of their paths, queries, headers and bodies."""
 
 import json
+import re
 from functools import cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from web.problems import TOLD
 
 # Above any place in a list, and what every JSON reader holds exactly; Redis counts up to 2^63 and refuses more.
 LAST_CURSOR: Final = 2**53 - 1
+
+
+def _written_as(pattern: str, example: str) -> BeforeValidator:
+    form = re.compile(pattern)
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not form.fullmatch(value):
+            raise PydanticCustomError("as_json", "write it as JSON does, such as {example}", {"example": example})
+        return value
+
+    return BeforeValidator(check)
+
+
+_number = _written_as(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", "2")
+
+# As JSON writes them: pydantic alone also takes " 2", "1_0" and "yes", of which the API's document says nothing.
+JsonInt = Annotated[int, _number]
+JsonFloat = Annotated[float, _number]
+JsonBool = Annotated[bool, _written_as("true|false", "true")]
 
 
 class Parameters(BaseModel):

@@ -39,6 +39,21 @@ def test_the_known_parameters_are_named(client: FlaskClient) -> None:
     assert client.get(f"{API}corrections?limit=2").status_code == 200
 
 
+@pytest.mark.parametrize("query", ["limit=2&limit=3", "limit=2&cursor=0&limit=2"])
+def test_a_query_parameter_comes_once(client: FlaskClient, query: str) -> None:
+    assert_told(client.get(f"{API}corrections?{query}"), "takes each query parameter once; send `limit` once.")
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"), [*(("limit", sent) for sent in ("%202", "1_0", "%2B2", "02", "")), ("withdrawn", "1")]
+)
+def test_numbers_and_truth_values_are_written_as_in_json(client: FlaskClient, name: str, sent: str) -> None:
+    assert client.get(f"{API}corrections?limit=2&withdrawn=true").status_code == 200
+    answer = client.get(f"{API}corrections?{name}={sent}")
+    assert answer.status_code == 422
+    assert re.match(f"{name} is .* write it as JSON does, such as (2|true)", answer.get_json()["detail"])
+
+
 def test_pages_and_probes_take_what_proxies_and_links_add(client: FlaskClient) -> None:
     for address in ("/", "/healthz", "/api/docs", "/pathologies"):
         assert client.get(f"{address}?utm_source=x").status_code == 200
@@ -78,16 +93,18 @@ def test_a_misspelt_field_of_a_form_is_named_and_nothing_is_kept(
     assert client.get(f"{API}batches/{batch}").get_json()["total"] == 0
 
 
-@pytest.mark.parametrize("kind", ["a file", "twice", "twice in the query"])
+@pytest.mark.parametrize("kind", ["a file", "twice"])
 def test_of_several_addresses_of_a_webhook_none_is_passed_over(
     client: FlaskClient, make_image: Callable[..., bytes], stored_files: Callable[[], list[str]], kind: str
 ) -> None:
     url = "https://example.com/x"
     asked: Any = {"a file": (io.BytesIO(url.encode()), "u"), "twice": [url, url]}.get(kind, [])
-    address = f"{API}jobs?webhook_url={url}&webhook_url={url}" if kind == "twice in the query" else f"{API}jobs"
-    answer = client.post(address, data={"image": (io.BytesIO(make_image()), "a.jpg"), "webhook_url": asked})
+    answer = client.post(f"{API}jobs", data={"image": (io.BytesIO(make_image()), "a.jpg"), "webhook_url": asked})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
     assert "`webhook_url` is one text: send it once" in answer.get_json()["detail"]
+    assert stored_files() == []
+    answer = client.post(f"{API}jobs?webhook_url={url}&webhook_url={url}", data=make_image(), content_type="image/jpeg")
+    assert_told(answer, "takes each query parameter once; send `webhook_url` once.")
     assert stored_files() == []
 
 

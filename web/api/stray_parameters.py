@@ -1,4 +1,4 @@
-"""What a route does not know in the query or a form is refused: misspelt, it is a wish that nobody hears."""
+"""What a route does not know in the query or a form is refused, or what is said twice: a wish that nobody hears."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from web.problems import Fault, problem_response
 from web.representation import API_PREFIX
 
 
-def refuse_unknown_parameters(app: Flask) -> None:
+def refuse_stray_parameters(app: Flask) -> None:
     """Refuse them on every route of the API, also on those that take none."""
     app.before_request(_refuse)
 
@@ -23,9 +23,15 @@ def _refuse() -> Response | None:
         return None
     known = _known(current_app.view_functions[request.endpoint])
     unknown = sorted(request.args.keys() - set(known))
-    if not unknown:
-        return None
-    return _refusal("query parameter", unknown, known)
+    if unknown:
+        return _refusal("query parameter", unknown, known)
+    # No parameter is a list, and a second value would be passed over.
+    repeated = [f"`{name}`" for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        return _refused(
+            f"{request.method} {request.path} takes each query parameter once; send {', '.join(repeated)} once."
+        )
+    return None
 
 
 def refuse_unknown_fields(*known: str) -> None:
@@ -38,7 +44,10 @@ def refuse_unknown_fields(*known: str) -> None:
 def _refusal(kind: str, unknown: Iterable[str], known: Iterable[str]) -> Response:
     named = ", ".join(f"`{name[:80]}`" for name in list(unknown)[:5])
     taken = ", ".join(f"`{name}`" for name in known) or "none"
-    detail = f"{request.method} {request.path} does not know the {kind} {named}; it takes {taken}."
+    return _refused(f"{request.method} {request.path} does not know the {kind} {named}; it takes {taken}.")
+
+
+def _refused(detail: str) -> Response:
     return problem_response(Fault(422, InvalidRequestError.code, InvalidRequestError.title, detail))
 
 
