@@ -168,13 +168,26 @@ class Storage:
         self._objects.delete_many(keys)
 
 
+def require_known_storage(url: str) -> None:
+    """Find out by its URL alone that dentiq knows a storage.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    scheme = _scheme(url)
+    if scheme not in {"file", "s3"}:
+        raise ConfigurationError(
+            f"DENTIQ_STORAGE_URL names a storage that dentiq does not know ({scheme}://); use file:///folder or "
+            "s3://bucket/prefix."
+        )
+
+
 def _open(url: str, *, fsync: bool, s3: S3Access | None) -> Objects:
-    scheme = urlsplit(url).scheme if "://" in url else "file"
-    if scheme == "file":
-        return LocalObjects(url, fsync=fsync)
-    if scheme == "s3":
+    require_known_storage(url)
+    if _scheme(url) == "s3":
         return open_s3(url, s3 or S3Access(), setting="DENTIQ_STORAGE_URL")
-    raise ConfigurationError(
-        f"DENTIQ_STORAGE_URL names a storage that dentiq does not know ({scheme}://); use file:///folder or "
-        "s3://bucket/prefix."
-    )
+    return LocalObjects(url, fsync=fsync)
+
+
+def _scheme(url: str) -> str:
+    return urlsplit(url).scheme if "://" in url else "file"

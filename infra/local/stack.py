@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.errors import ConfigurationError
 from common.settings import Settings
+from common.storage import require_known_storage
 from infra.local.device import worker_takes_gpu
 from infra.local.observers import find_observers, local_prometheus_configuration
 from infra.local.part import Listener, Part
@@ -85,8 +86,9 @@ def plan_stack(settings: Settings, *, working_folder: Path) -> Stack:
     """Decide what runs with these settings on this machine.
 
     Raises:
-        ConfigurationError: A Redis is needed and none can be found.
+        ConfigurationError: A Redis is needed and none can be found, or the storage is of an unknown kind.
     """
+    require_known_storage(settings.effective_storage_url)
     absolute = settings.model_copy(update={"data_dir": (working_folder / settings.data_dir).resolve()})
     exporter = working_folder / _EXPORTER_PYTHON
     programs = Programs(

@@ -32,6 +32,11 @@ def test_with_a_redis_url_it_starts_none_and_leaves_the_variable_alone(tmp_path:
     assert child_environment(stack, {})["CE_BROKER_URL"] == "redis://:hunter2@example.org/3"
 
 
+def test_a_storage_of_an_unknown_kind_ends_the_start_before_any_part(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"does not know \(ftp://\)"):
+        plan_stack(Settings(storage_url=SecretStr("ftp://host/folder")), working_folder=tmp_path)
+
+
 def test_exporters_read_the_address_that_an_operator_names_for_them(tmp_path: Path) -> None:
     """They ask no sentinels."""
     settings = Settings(redis_url=SecretStr("sentinel://host:26379/0?master=main"))
