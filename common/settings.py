@@ -101,7 +101,7 @@ class Settings(BaseModel):
     require_keys: bool = Field(False, description="Ask for API keys on loopback too, as behind a proxy that is open")
     keys_file: Path | None = Field(None, description="File of the API keys; unset: DATA_DIR/keys.json")
     key_requests_per_minute: int = Field(3000, ge=0, description="Most requests of one API key; 0: no limit")
-    address_requests_per_minute: int = Field(1200, ge=0, description="Most requests without a key of one address")
+    address_requests_per_minute: int = Field(1200, ge=0, description="Most keyless requests of an address; 0: no limit")
     trusted_proxies: str = Field("127.0.0.1,::1", description="Addresses or networks whose X-Forwarded-For is believed")
     web_metrics_bind: str = Field("127.0.0.1", description="Address that shows web's metrics without a key")
     web_metrics_port: int = Field(0, ge=0, le=65535, description="Port that does so; 0: none")

@@ -108,7 +108,8 @@ class ChunkWork:
     def _answer(self, claims: Sequence[Claim]) -> list[Prediction | DentiqError]:
         """Get an answer for each claim, in order: images that cannot be read are kept from the network."""
         unread: dict[str, DentiqError] = {}
-        # A stream: of 32 files of 20 MB only one is in memory at a time, on a GPU two for each thread that decodes.
+        # A stream: of 32 files of 20 MB only one is in memory at a time, of an object store eight, on a
+        # GPU two for each thread that decodes.
         predictions = iter(self._predictor.predict(self._read(claims, unread)))
         return [unread.get(claim.job_id) or next(predictions) for claim in claims]
 

@@ -45,7 +45,7 @@ class OnnxRuntime:
     def run(self, batch: Sequence[Input]) -> NetworkOutput:
         """Compute inputs float32 [3, H, W], one after the other.
 
-        Batches do not help this runtime (measured: 88 images/s at batch 1, 80 at 16, one core), and singles need a
+        Batches do not help this runtime (one core of a Zen 4: 88 images/s at batch 1, 80 at 16), and singles need a
         tenth of the memory and give a chunk bit for bit the answers of its images alone.
 
         Raises:
