@@ -13,7 +13,7 @@ __all__ = ["gallery"]
 PICTURES = ROOT / "docs" / "pictures"
 _ALL_SEEN = """() => [...document.images].every((picture) =>
     picture.hidden || !picture.src || picture.complete || picture.getBoundingClientRect().top > innerHeight)"""
-SHOWN = ("upload", "answered", "batch", "pathology")
+SHOWN = ("upload", "answered", "batch")
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
