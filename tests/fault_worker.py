@@ -8,12 +8,23 @@ from typing import Any
 
 from celery import signals
 
+import common.jobs.explanations
 import worker.process
 import worker.serving
 from common.errors import DentiqError, InferenceError, ModelInvalidError
 from common.jobs.record import Outcome
 from common.settings import Settings
-from tests.faults import BREAKING, BUGGY_VERSION, DAMAGED_VERSION, DRAIN_VARIABLE, HOLDING, OPPOSITE_VERSION, POISON
+from tests.faults import (
+    BREAKING,
+    BUGGY_VERSION,
+    DAMAGED_VERSION,
+    DEADLY_TO_DRAW,
+    DRAIN_VARIABLE,
+    DRAWINGS,
+    HOLDING,
+    OPPOSITE_VERSION,
+    POISON,
+)
 from tests.waiting import wait_until
 from worker.celery_app import create_app
 from worker.inference.prediction import Prediction
@@ -31,7 +42,7 @@ class FaultPredictor:
     """The first byte is the probability of caries in percent.
 
     POISON takes the process down as a kernel does; after BREAKING no image is answered, as by a GPU after an error;
-    HOLDING is answered once the worker has been told to stop.
+    HOLDING is answered once the worker has been told to stop; DEADLY_TO_DRAW takes down who draws its heat map.
     """
 
     labels = LABELS
@@ -48,6 +59,13 @@ class FaultPredictor:
     def check(self) -> None:
         if self._broken:
             raise ModelInvalidError("The self-test failed.")
+
+    def explain(self, data: bytes, **_: Any) -> bytes:
+        if data == DEADLY_TO_DRAW:
+            with (_settings.data_dir / DRAWINGS).open("a") as drawings:
+                drawings.write("begun\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return b"a heat map"
 
     def _answer(self, image: bytes) -> Prediction | DentiqError:
         self._broken = self._broken or image == BREAKING
@@ -74,6 +92,8 @@ def _note_the_stop(**_: Any) -> None:
     _told_to_stop.touch()
 
 
+# A message that Celery sends again would be drawn again at once.
+common.jobs.explanations._DRAWING_MICROSECONDS = 0
 worker.serving.load_predictor = _load  # type: ignore[assignment]
 if DRAIN_VARIABLE in os.environ:
     worker.process._WORK_SECONDS = float(os.environ[DRAIN_VARIABLE])  # type: ignore[misc]

@@ -6,6 +6,10 @@ BREAKING = b"breaking"
 # Takes until its worker has been told to stop.
 HOLDING = b"holding"
 
+# Is answered as its first byte says; whoever draws its heat map is taken down, after a line in DRAWINGS.
+DEADLY_TO_DRAW = bytes([90]) + b" deadly to draw"
+DRAWINGS = "drawings.txt"
+
 # Its checksum is wrong, says the stand-in.
 DAMAGED_VERSION = "damaged"
 

@@ -57,7 +57,8 @@ def create_app(settings: Settings) -> Celery:
 
     # Celery would give a shared task to every other application of this process too.
     app.task(classify, name=CLASSIFY_TASK, shared=False)
-    app.task(explain, name=EXPLAIN_TASK, shared=False)
+    # A heat map that takes its process down would come back at once, ahead of all others. Whoever wants it asks again.
+    app.task(explain, name=EXPLAIN_TASK, shared=False, reject_on_worker_lost=False)
     app.task(sweep, name=SWEEP_TASK, shared=False)
     _connect_signals(settings, process, MetricsEndpoint(settings.worker_metrics_bind, settings.worker_metrics_port))
     _connect_beat(settings)

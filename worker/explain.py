@@ -1,5 +1,6 @@
 """Drawing the heat map of one result, on request."""
 
+from contextlib import suppress
 from typing import Protocol
 
 from structlog import get_logger
@@ -41,19 +42,29 @@ class ExplanationWork:
     def run(self, job_id: str) -> None:
         """Draw and store the heat map of a job's first label; what passes is left to whoever asks again."""
         try:
-            picture = self._draw(job_id)
-            if picture is None:
-                self._register.note(job_id, Explanation.UNAVAILABLE)
-                return
-            self._store.announce_derived(job_id, grace_seconds=_GRACE_SECONDS)
-            self._storage.put(explanation_key(job_id), picture)
-            if not self._register.note(job_id, Explanation.READY):
-                self._storage.delete(explanation_key(job_id))
+            if self._register.begin(job_id):
+                self._answer(job_id)
         except UnavailableError as error:
             log.warning("explanation_interrupted", job_id=job_id, reason=error.log_reason)
+            # Where Redis is away too it counts as lost, as if this process had died.
+            with suppress(UnavailableError):
+                self._register.give_back(job_id)
+
+    def _answer(self, job_id: str) -> None:
+        try:
+            picture = self._draw(job_id)
+        except UnavailableError:
+            raise
         except DentiqError as error:
             log.info("explanation_failed", job_id=job_id, code=error.code)
+            picture = None
+        if picture is None:
             self._register.note(job_id, Explanation.UNAVAILABLE)
+            return
+        self._store.announce_derived(job_id, grace_seconds=_GRACE_SECONDS)
+        self._storage.put(explanation_key(job_id), picture)
+        if not self._register.note(job_id, Explanation.READY):
+            self._storage.delete(explanation_key(job_id))
 
     def _draw(self, job_id: str) -> bytes | None:
         job = self._store.get(job_id)

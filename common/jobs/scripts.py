@@ -18,6 +18,7 @@ NAMES = (
     "due_erasures",
     "read",
     "ask_explanation",
+    "begin_explanation",
     "note_explanation",
     "note_shadow",
     "correct",

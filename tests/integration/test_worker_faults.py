@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from common.jobs.record import JobStatus
+from common.jobs.explanations import ExplanationRegister
+from common.jobs.record import Explanation, JobStatus
+from common.messages import ExplanationRequest
 from common.queues import QueueName
-from tests.faults import BREAKING, DRAIN_VARIABLE, HOLDING, POISON
+from common.settings import Settings
+from tests.faults import BREAKING, DEADLY_TO_DRAW, DRAIN_VARIABLE, DRAWINGS, HOLDING, POISON
 from tests.integration.conftest import FaultBench
 from tests.waiting import wait_until
+from worker.celery_app import create_app
 
 # Enough that the last jobs, which are shared, wait while each process has a whole chunk of 25 in hand.
 HUNDRED = [bytes([90])] * 100
@@ -112,6 +116,29 @@ def test_a_process_whose_network_broke_is_replaced_and_the_others_succeed(bench)
     jobs = {job.id: job for job in bench.ended([breaking, *neighbours])}
     assert jobs[breaking].error.code == "inference_failed"
     assert {jobs[job_id].status for job_id in neighbours} == {JobStatus.SUCCEEDED}
+
+
+def _ask_for_heat_map(bench: FaultBench, job_id: str) -> None:
+    """Ask and send, as web does."""
+    ExplanationRegister(bench.client).ask(job_id)
+    with create_app(Settings(redis_url=bench.redis_server.url)) as app:
+        app.send_task(**ExplanationRequest(job_id).to_call())
+
+
+def test_a_heat_map_that_takes_its_process_down_is_not_drawn_again_unasked(bench, tmp_path: Path) -> None:
+    deadly, sound = bench.submit(DEADLY_TO_DRAW, bytes([90]))
+    bench.assert_each_succeeded_once([deadly, sound])
+    before = set(bench.pool_pids())
+    _ask_for_heat_map(bench, deadly)
+    wait_until(lambda: set(bench.pool_pids()) - before, 40, what="a new process in the place of the lost one")
+    # A message that came back would be ahead of this one.
+    _ask_for_heat_map(bench, sound)
+    wait_until(lambda: bench.store.get(sound).explanation is Explanation.READY, 20, what="another heat map")
+    assert (tmp_path / DRAWINGS).read_text() == "begun\n"
+    assert bench.store.get(deadly).explanation is Explanation.ASKED
+    wait_until(
+        lambda: not any("dentiq.explain" in held for held in bench.broker.hvals("unacked")), what="no message left"
+    )
 
 
 def test_sweeps_do_not_pile_up_while_no_worker_runs(bench) -> None:

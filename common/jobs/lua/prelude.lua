@@ -205,6 +205,13 @@ local function announce(ids)
     if #ids > 0 then redis.call('PUBLISH', FINISHED_CHANNEL, table.concat(ids, ' ')) end
 end
 
+-- Writes what came of a job's heat map; how its drawing went matters no more.
+local function end_explanation(id, explanation)
+    redis.call('HSET', job_key(id), 'explanation', explanation)
+    redis.call('HDEL', job_key(id), 'explanation_begun', 'explanation_lost')
+    announce({id})
+end
+
 -- Calls processes that wait at the job store; returns how many. One that died meanwhile is called in vain, for 1.5 s at
 -- most: the sweeper's hints are what a job can rely on.
 local function call_idle(most, what)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import StoredImageMissingError
+from common.errors import StorageUnavailableError, StoredImageMissingError
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.record import Explanation
 from common.storage import explanation_key, image_key
@@ -72,6 +72,65 @@ def test_a_lost_image_ends_as_unavailable(bench, register, work, answered: str) 
     bench.storage.delete(image_key(answered))
     work.run(answered)
     assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+
+
+class Killed(BaseException):
+    """The end of a process, as kill -9 brings it."""
+
+
+def test_a_heat_map_that_takes_three_processes_down_is_not_drawn_again(
+    bench, register, work, explainer, answered
+) -> None:
+    drawings = []
+
+    def die() -> None:
+        drawings.append(answered)
+        raise Killed
+
+    def time_passes() -> None:
+        bench.client.hset(f"dentiq:job:{answered}", mapping={"explanation_asked": 1, "explanation_begun": 1})
+
+    explainer.before_answer = die
+    for _ in range(3):
+        assert register.ask(answered) == (Explanation.ASKED, True)
+        with pytest.raises(Killed):
+            work.run(answered)
+        time_passes()
+    assert register.ask(answered) == (Explanation.ASKED, True)
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+    work.run(answered)
+    assert drawings == [answered] * 3
+
+
+def test_a_heat_map_is_drawn_by_one_process_at_a_time(bench, register, work, explainer, answered: str) -> None:
+    drawings = []
+
+    def be_asked_again() -> None:
+        drawings.append(answered)
+        work.run(answered)
+
+    explainer.before_answer = be_asked_again
+    work.run(answered)
+    work.run(answered)
+    assert drawings == [answered]
+    assert register.ask(answered) == (Explanation.READY, False)
+
+
+def test_a_drawing_that_a_silent_storage_ends_is_none_that_was_lost(
+    bench, register, work, monkeypatch: pytest.MonkeyPatch, answered: str
+) -> None:
+    def silent(_key: str) -> bytes:
+        raise StorageUnavailableError("The storage does not answer.")
+
+    with monkeypatch.context() as storage:
+        storage.setattr(bench.storage, "get", silent)
+        for _ in range(4):
+            work.run(answered)
+            bench.client.hset(f"dentiq:job:{answered}", "explanation_asked", 1)
+            assert register.ask(answered) == (Explanation.ASKED, True)
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.READY, False)
 
 
 def test_nothing_is_left_of_a_job_that_is_erased_while_its_heat_map_is_drawn(
