@@ -1,6 +1,7 @@
 """Objects of the storage as files of this machine: whole or not there unless they are new, flushed on request."""
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,9 @@ from common.flushing import flush_folder
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SCHEME: Final = "file://"
+
+# A file system that knows no locks, as some do that lie on other machines: there two writers of one object may meet.
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP})
 
 
 class LocalObjects:
@@ -64,6 +68,8 @@ def _errors_translated() -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
+    except BlockingIOError as error:
+        raise StorageUnavailableError("Another process stores this very object; try again later.") from error
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise StorageFullError("The storage has no room for this image; free some, then send it again.") from error
@@ -75,38 +81,62 @@ def _write_all(objects: Mapping[Path, bytes], *, fsync: bool, in_place: bool) ->
 
     Each step is taken for all objects before the next: the flushes of one step share the disk's work.
     """
-    begun: list[Path] = []
-    try:
-        with ExitStack() as opened:
+    with ExitStack() as opened:
+        begun: list[Path] = []
+        try:
             descriptors = []
             for path, data in objects.items():
                 place = path if in_place else _part_of(path)
-                descriptors.append(_opened(place, opened, fsync=fsync))
+                if in_place:
+                    descriptors.append(_opened(place, opened, fsync=fsync))
+                else:
+                    descriptors.append(_opened_alone(place, opened, fsync=fsync))
                 begun.append(place)
                 _write(descriptors[-1], data)
             _flush_files(descriptors, fsync=fsync)
-        if not in_place:
-            for path in objects:
-                _part_of(path).replace(path)
-        if fsync:
-            for folder in {path.parent for path in objects}:
-                flush_folder(folder)
-    except OSError:
-        for place in begun:
-            place.unlink(missing_ok=True)
-        raise
+            if not in_place:
+                for path in objects:
+                    _part_of(path).replace(path)
+                begun.clear()
+            if fsync:
+                for folder in {path.parent for path in objects}:
+                    flush_folder(folder)
+        except OSError:
+            # Before the files are closed: from then on another writer may have them.
+            for place in begun:
+                place.unlink(missing_ok=True)
+            raise
 
 
-def _opened(path: Path, opened: ExitStack, *, fsync: bool) -> int:
+def _opened(path: Path, opened: ExitStack, *, fsync: bool, flags: int = os.O_TRUNC) -> int:
     """Open a file to be written, in a folder that may have to be made; return its descriptor."""
     try:
-        descriptor = _open_new(path)
+        descriptor = _open_new(path, flags)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         if fsync:
             flush_folder(path.parent.parent)
-        descriptor = _open_new(path)
+        descriptor = _open_new(path, flags)
     opened.callback(os.close, descriptor)
+    return descriptor
+
+
+def _opened_alone(path: Path, opened: ExitStack, *, fsync: bool) -> int:
+    """Open a file that others may open too, or that a killed writer left, and lock them out until it is closed.
+
+    Raises:
+        BlockingIOError: Another one writes it, or has just done so. Nobody waits: that one may stand still for long.
+        FileNotFoundError: The other one has just done so, or it was erased.
+    """
+    descriptor = _opened(path, opened, fsync=fsync, flags=0)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    if not os.path.samestat(path.stat(), os.fstat(descriptor)):
+        raise BlockingIOError(errno.EAGAIN, "its writer gave it its name in this moment")
+    os.ftruncate(descriptor, 0)
     return descriptor
 
 
@@ -130,5 +160,5 @@ def _part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def _open_new(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _open_new(path: Path, flags: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)

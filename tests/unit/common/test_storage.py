@@ -1,5 +1,7 @@
 import errno
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,71 @@ def test_an_image_that_is_erased_while_it_is_written_is_not_stored(
     monkeypatch.setattr("os.fsync", erase)
     with pytest.raises(StorageUnavailableError):
         storage.put_new({image_key("abc"): b"one"})
+
+
+def test_a_preview_that_is_erased_while_it_is_written_is_not_stored(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = os.fsync
+
+    def erase(descriptor: int) -> None:
+        storage.delete(preview_key("abc"))
+        flush(descriptor)
+
+    monkeypatch.setattr("os.fsync", erase)
+    with pytest.raises(StorageUnavailableError):
+        storage.put(preview_key("abc"), b"one")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_reader_never_meets_half_an_object_that_two_store(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, first, second = preview_key("abc"), b"1" * 64, b"2" * 64
+    half_written, read = threading.Event(), threading.Event()
+    flush, write = os.fsync, os.write
+
+    def write_half_of_the_second(descriptor: int, data: memoryview) -> int:
+        if bytes(data) != second:
+            return write(descriptor, data)
+        written = write(descriptor, data[:32])
+        half_written.set()
+        read.wait(20)
+        return written
+
+    def store_the_second() -> None:
+        with suppress(StorageUnavailableError):
+            storage.put(key, second)
+        half_written.set()
+
+    other = threading.Thread(target=store_the_second)
+
+    def meet_the_second(descriptor: int) -> None:
+        if not other.ident:
+            other.start()
+            assert half_written.wait(20)
+        flush(descriptor)
+
+    storage.put(preview_key("abd"), b"their folder")
+    monkeypatch.setattr("os.write", write_half_of_the_second)
+    monkeypatch.setattr("os.fsync", meet_the_second)
+    storage.put(key, first)
+    assert storage.get(key) in {first, second}
+    read.set()
+    other.join()
+    assert storage.get(key) in {first, second}
+    storage.put(key, b"later")
+    assert storage.get(key) == b"later"
+    assert [path for path in tmp_path.rglob("*.part") if path.is_file()] == []
+
+
+def test_what_a_killed_writer_left_keeps_nobody_from_storing(storage: Storage, tmp_path: Path) -> None:
+    left = tmp_path / "storage" / f"{preview_key('abc')}.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"more than half of a picture")
+    storage.put(preview_key("abc"), b"one")
+    assert storage.get(preview_key("abc")) == b"one"
+    assert not left.exists()
 
 
 def test_jobs_stored_together_share_a_folder_and_nothing_else() -> None:
