@@ -13,7 +13,7 @@ from common.storage import Storage, explanation_key, image_key
 
 log = get_logger(__name__)
 
-# An erasure of the job within this time finds the picture announced and takes it along.
+# So long after a picture is announced the sweeper looks whether its job is still there; storing one takes seconds.
 _GRACE_SECONDS = 600.0
 
 

@@ -48,12 +48,15 @@ class JobStore:
     def announce_uploads(self, job_ids: Sequence[str], *, grace_seconds: float) -> None:
         """Note images that are about to be stored, so that the sweeper erases those that no job comes to own."""
         with redis_errors_translated():
-            self._scripts.call("announce_files", _microseconds(grace_seconds), "set", *job_ids)
+            self._scripts.call("announce_files", _microseconds(grace_seconds), "uploads", *job_ids)
 
     def announce_derived(self, job_id: str, *, grace_seconds: float) -> None:
-        """Note that a preview or heat map is about to be stored, so that it goes if its job is erased meanwhile."""
+        """Note that a preview or heat map is about to be stored, so that it goes if its job is erased meanwhile.
+
+        The note outlives that erasure: the file may come when it has been carried out.
+        """
         with redis_errors_translated():
-            self._scripts.call("announce_files", _microseconds(grace_seconds), "keep", job_id)
+            self._scripts.call("announce_files", _microseconds(grace_seconds), "derived", job_id)
 
     def create(
         self,

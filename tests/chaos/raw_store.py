@@ -14,6 +14,8 @@ import redis
 _P = "dentiq:"
 # Written for as long as the platform lives: totals, labels of versions, the register of workers.
 _STANDING = (f"{_P}counts", f"{_P}labels", f"{_P}workers")
+# Files that are to be erased, or may have to be: those of uploads and of erased jobs, those of previews and heat maps.
+_ANNOUNCED = (f"{_P}erasures", f"{_P}derived")
 
 
 @dataclass
@@ -87,7 +89,7 @@ def take_snapshot(client: Any, files: Iterable[Path]) -> Snapshot:
             _note_end(client, key, taken)
         elif kind in {"idempotency", "claim", "worker", "rates", "session", "idle", "wanted"}:
             _note_end(client, key, taken)
-        elif key not in _STANDING and kind not in {"hour", "hours", "erasures", "keyuses"}:
+        elif key not in _STANDING and kind not in {"hour", "hours", "erasures", "derived", "keyuses"}:
             taken.unknown_keys.append(key)
     return taken
 
@@ -100,13 +102,14 @@ def _note_end(client: Any, key: str, taken: Snapshot) -> None:
 
 def bring_erasures_forward(client: Any) -> None:
     """Make every announced file due now, as the hour after an announcement would."""
-    for job_id in client.zrange(f"{_P}erasures", 0, -1):
-        client.zadd(f"{_P}erasures", {job_id: 1}, xx=True)
+    for key in _ANNOUNCED:
+        for job_id in client.zrange(key, 0, -1):
+            client.zadd(key, {job_id: 1}, xx=True)
 
 
 def erasures_left(client: Any) -> int:
     """Count announced files."""
-    return int(client.zcard(f"{_P}erasures"))
+    return sum(int(client.zcard(key)) for key in _ANNOUNCED)
 
 
 def let_retention_pass(client: Any) -> None:

@@ -1,10 +1,11 @@
--- Notes files that are about to be stored, so that the sweeper erases those that no record comes to own.
--- ARGV: grace in microseconds, 'keep' (an erasure that is due already stays due) or 'set', ids.
+-- Notes files that are about to be stored, so that the sweeper erases those that no record owns.
+-- ARGV: grace in microseconds, 'uploads' (no record yet) or 'derived' (of a job that there is), ids.
 
 local due = integer(NOW + tonumber(ARGV[1]))
 for i = 3, #ARGV do
-    if ARGV[2] == 'keep' then
-        redis.call('ZADD', ERASURES, 'NX', due, ARGV[i])
+    if ARGV[2] == 'derived' then
+        -- One look is enough for several files, after the last of them.
+        redis.call('ZADD', DERIVED, 'GT', due, ARGV[i])
     else
         redis.call('ZADD', ERASURES, due, ARGV[i])
     end

@@ -5,6 +5,7 @@ local PREFIX = 'dentiq:'
 local RUNNING = PREFIX .. 'running'
 local DELAYED = PREFIX .. 'delayed'
 local ERASURES = PREFIX .. 'erasures'
+local DERIVED = PREFIX .. 'derived'
 local HOURS = PREFIX .. 'hours'
 local COUNTS = PREFIX .. 'counts'
 local CLOSING = PREFIX .. 'closing'
@@ -162,8 +163,9 @@ local function rank_in_batch(batch, id, group, steps)
     local score = steps * 8589934592 + math.max(0, math.min(age, 8589934591))
     local key = batch_rank_key(batch, group)
     if redis.call('ZADD', key, integer(score), id) == 1 then tally_batch(batch, 'rank ' .. group, 1) end
-    if life.left > 0 and not life.prolonged[key] then
-        redis.call('EXPIRE', key, life.left)
+    if life.left >= 0 and not life.prolonged[key] then
+        -- Redis rounds: 0 is the last half second of a batch.
+        redis.call('EXPIRE', key, math.max(life.left, 1))
         life.prolonged[key] = true
     end
 end

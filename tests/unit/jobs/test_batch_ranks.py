@@ -116,6 +116,14 @@ def test_places_end_with_their_batch(batch: str, verbs: Verbs, client: redis.Red
     assert 0 < client.ttl("dentiq:batchrank:b:answered ulcer") <= 3600
 
 
+def test_places_end_with_a_batch_that_is_in_its_last_half_second(batch: str, verbs: Verbs, client: redis.Redis) -> None:
+    verbs.submit(2, queue=QueueName.BULK, batch_id=batch)
+    claims = verbs.claim()
+    client.pexpire("dentiq:batch:b", 450)
+    verbs.store.finish([result(claim, "ulcer", 0.8) for claim in claims])
+    assert [key for key in client.keys("dentiq:batchrank:*") if client.ttl(key) == -1] == []
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "-", "12", "99999999999999999999-x", "-5-abc", "\u0663-x"])
 def test_a_cursor_that_nobody_gave_out_is_the_beginning(
     ranks: BatchRanks, batch: str, verbs: Verbs, cursor: str

@@ -145,4 +145,4 @@ def test_nothing_is_left_of_a_job_that_is_erased_while_its_heat_map_is_drawn(
 def test_the_announcement_of_a_living_job_erases_nothing(bench, answered: str) -> None:
     bench.store.announce_derived(answered, grace_seconds=-1)
     assert bench.store.due_erasures() == []
-    assert bench.client.zcard("dentiq:erasures") == 0
+    assert bench.client.exists("dentiq:erasures", "dentiq:derived") == 0

@@ -98,6 +98,48 @@ def test_what_a_killed_writer_left_is_erased_too(bench, sweep, tmp_path) -> None
     assert not half.exists()
 
 
+def _let_announcements_end(bench) -> None:
+    for key in ("dentiq:erasures", "dentiq:derived"):
+        for job_id in bench.client.zrange(key, 0, -1):
+            bench.client.zadd(key, {job_id: 1}, xx=True)
+
+
+def test_a_preview_that_comes_after_its_jobs_erasure_was_carried_out_is_erased_too(bench, sweep) -> None:
+    (job_id,) = bench.submit(bytes([90]))
+    bench.store.announce_derived(job_id, grace_seconds=60)
+    bench.store.erase(job_id)
+    sweep().erase()
+    bench.storage.put(preview_key(job_id), b"x")  # whose maker dies in this moment
+    sweep().erase()
+    _let_announcements_end(bench)
+    sweep().erase()
+    with pytest.raises(StoredImageMissingError):
+        bench.storage.get(preview_key(job_id))
+    assert bench.client.exists("dentiq:erasures", "dentiq:derived") == 0
+
+
+def test_the_announcement_of_a_second_file_lasts_as_long_as_the_first(bench, sweep) -> None:
+    (job_id,) = bench.submit(bytes([90]))
+    bench.store.announce_derived(job_id, grace_seconds=60)
+    bench.store.announce_derived(job_id, grace_seconds=-1)
+    sweep().erase()
+    assert bench.client.zcard("dentiq:derived") == 1
+
+
+def test_announcements_of_an_earlier_release_are_kept(bench, sweep) -> None:
+    (living,) = bench.submit(bytes([90]))
+    (gone,) = bench.submit(bytes([90]))
+    bench.store.erase(gone)
+    for job_id in (living, gone):
+        bench.storage.put(preview_key(job_id), b"x")
+    bench.client.zadd("dentiq:erasures", {living: 1, gone: 1})
+    sweep().erase()
+    assert bench.storage.get(preview_key(living)) == b"x"
+    with pytest.raises(StoredImageMissingError):
+        bench.storage.get(preview_key(gone))
+    assert bench.client.exists("dentiq:erasures") == 0
+
+
 class _FallsSilent:
     """A storage that refuses to remove many objects at once, removes those of one job, and then answers nobody."""
 
