@@ -1,5 +1,6 @@
 """Drawing the heat map of one result, on request."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -7,7 +8,7 @@ from structlog import get_logger
 
 from common.errors import DentiqError, UnavailableError
 from common.jobs.explanations import ExplanationRegister
-from common.jobs.record import Explanation
+from common.jobs.record import Explanation, Job
 from common.jobs.store import JobStore
 from common.storage import Storage, explanation_key, image_key
 
@@ -31,13 +32,26 @@ class Explainer(Protocol):
 
 
 class ExplanationWork:
-    """Draw heat maps with one model."""
+    """Draw heat maps with one model.
 
-    def __init__(self, store: JobStore, register: ExplanationRegister, storage: Storage, explainer: Explainer) -> None:
+    Args:
+        is_current: Whether a version is the one that this process takes up next, if it has not yet.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        register: ExplanationRegister,
+        storage: Storage,
+        explainer: Explainer,
+        *,
+        is_current: Callable[[str], bool],
+    ) -> None:
         self._store = store
         self._register = register
         self._storage = storage
         self._explainer = explainer
+        self._is_current = is_current
 
     def run(self, job_id: str) -> None:
         """Draw and store the heat map of a job's first label; what passes is left to whoever asks again."""
@@ -52,11 +66,18 @@ class ExplanationWork:
 
     def _answer(self, job_id: str) -> None:
         try:
-            picture = self._draw(job_id)
+            job = self._store.get(job_id)
+            if self._awaits_version_of(job):
+                self._register.give_back(job_id)
+                return
+            picture = self._draw(job)
         except UnavailableError:
             raise
         except DentiqError as error:
             log.info("explanation_failed", job_id=job_id, code=error.code)
+            if error.retryable:
+                # It counts as lost, and is tried as often as if this process had died of it.
+                return
             picture = None
         if picture is None:
             self._register.note(job_id, Explanation.UNAVAILABLE)
@@ -66,9 +87,13 @@ class ExplanationWork:
         if not self._register.note(job_id, Explanation.READY):
             self._storage.delete(explanation_key(job_id))
 
-    def _draw(self, job_id: str) -> bytes | None:
-        job = self._store.get(job_id)
+    def _awaits_version_of(self, job: Job) -> bool:
+        """Whether another process was quicker to take up the version that has just become current."""
+        version = job.model_version
+        return version is not None and version != self._explainer.version and self._is_current(version)
+
+    def _draw(self, job: Job) -> bytes | None:
         # Another version has other evidence: its picture would explain an answer that nobody got.
         if job.model_version != self._explainer.version or not job.predictions:
             return None
-        return self._explainer.explain(self._storage.get(image_key(job_id)), label=job.predictions[0].label)
+        return self._explainer.explain(self._storage.get(image_key(job.id)), label=job.predictions[0].label)

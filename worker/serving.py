@@ -158,7 +158,7 @@ class ServingModel:
         return Serving(
             version,
             ChunkWork(around.store, around.storage, predictor, retries, metrics=around.metrics),
-            ExplanationWork(around.store, around.explanations, around.storage, predictor),
+            ExplanationWork(around.store, around.explanations, around.storage, predictor, is_current=self.is_current),
             self._shadow,
         )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import StorageUnavailableError, StoredImageMissingError
+from common.errors import InferenceError, StorageUnavailableError, StoredImageMissingError
 from common.jobs.explanations import ExplanationRegister
 from common.jobs.record import Explanation
 from common.storage import explanation_key, image_key
@@ -11,6 +11,7 @@ from worker.explain import ExplanationWork
 
 class FakeExplainer:
     version = "v1"
+    current = ""
 
     def __init__(self) -> None:
         self.before_answer = lambda: None
@@ -33,7 +34,9 @@ def register(bench) -> ExplanationRegister:
 
 @pytest.fixture
 def work(bench, register, explainer) -> ExplanationWork:
-    return ExplanationWork(bench.store, register, bench.storage, explainer)
+    return ExplanationWork(
+        bench.store, register, bench.storage, explainer, is_current=lambda version: version == explainer.current
+    )
 
 
 @pytest.fixture
@@ -66,6 +69,35 @@ def test_another_version_explains_nothing(register, work, explainer, answered: s
     explainer.version = "v2"
     work.run(answered)
     assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+
+
+def test_a_version_that_this_process_is_about_to_take_up_is_waited_for(
+    bench, register, work, explainer, answered: str
+) -> None:
+    explainer.version, explainer.current = "v0", "v1"
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.ASKED, True)
+    explainer.version = "v1"
+    work.run(answered)
+    assert register.ask(answered) == (Explanation.READY, False)
+
+
+def test_a_network_that_fails_on_an_image_is_asked_again_and_not_for_ever(
+    bench, register, work, explainer, answered: str
+) -> None:
+    drawings = []
+
+    def fail() -> None:
+        drawings.append(answered)
+        raise InferenceError("The network failed on this image.")
+
+    explainer.before_answer = fail
+    for _ in range(4):
+        assert register.ask(answered) == (Explanation.ASKED, True)
+        work.run(answered)
+        bench.client.hset(f"dentiq:job:{answered}", mapping={"explanation_asked": 1, "explanation_begun": 1})
+    assert register.ask(answered) == (Explanation.UNAVAILABLE, False)
+    assert drawings == [answered] * 3
 
 
 def test_a_lost_image_ends_as_unavailable(bench, register, work, answered: str) -> None:
