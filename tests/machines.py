@@ -46,7 +46,8 @@ class Machines:
             "DENTIQ_REDIS_URL": redis_server.url,
             "DENTIQ_REDIS_MAX_CONNECTIONS": "8",
             "DENTIQ_SWEEP_INTERVAL_SECONDS": "0.5",
-            "DENTIQ_UPLOAD_GRACE_SECONDS": "2",
+            # More than a loaded machine takes from the announcement of an upload to its job.
+            "DENTIQ_UPLOAD_GRACE_SECONDS": "10",
             "DENTIQ_WORKER_METRICS_PORT": "0",
         }
         settings = Settings.from_env(self.environment)

@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from common.errors import BatchClosedError, BatchNotFoundError, DentiqError, IdempotencyConflictError
+from common.errors import (
+    BatchClosedError,
+    BatchNotFoundError,
+    DentiqError,
+    IdempotencyConflictError,
+    UnavailableError,
+)
 
 _REFUSALS: Final[dict[str, DentiqError]] = {
     "conflict": IdempotencyConflictError(
@@ -10,6 +16,9 @@ _REFUSALS: Final[dict[str, DentiqError]] = {
     ),
     "no_batch": BatchNotFoundError("There is no such batch: it never was, was erased, or is past its retention."),
     "batch_closed": BatchClosedError("This batch was cancelled and takes no more images; make a new batch."),
+    "late": UnavailableError(
+        "The server stood still for too long while it took this, and kept nothing; send it again."
+    ),
 }
 
 

@@ -68,6 +68,8 @@ class JobStore:
     ) -> Accepted:
         """Make records of stored images and queue them, all or none.
 
+        Each was announced before it was stored; where that announcement is over, nothing is made and no key used.
+
         Args:
             jobs: All of one queue. None make nothing; the key is used all the same, and the batch looked at.
             batch: The batch that they join.
@@ -78,6 +80,7 @@ class JobStore:
             IdempotencyConflictError: The key was used with another digest.
             BatchNotFoundError: There is no such batch.
             BatchClosedError: The batch takes no more images.
+            UnavailableError: The images were announced too long ago: the sweeper may have erased them.
         """
         (queue,) = {job.queue for job in jobs} or {QueueName.BULK}
         membership = (batch.batch_id, int(batch.life_seconds)) if batch else ("", 0)

@@ -28,13 +28,13 @@ import httpx
 import psutil
 
 from common.jobs.record import NewJob, new_job_id
-from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.queues import CONSUMED_QUEUES, QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.shared_metrics import FOLDER_VARIABLE
 from common.storage import Storage, image_key
+from tests.announcing_store import AnnouncingStore
 from tests.bench.idle_latency import bench_image
 from tests.bench.rounds import Figure, median_interval
 from tests.fixtures.redis import RedisServer, free_port
@@ -73,7 +73,7 @@ class Side:
         self.environment |= {FOLDER_VARIABLE: str(self.folder / "metrics")} if self.watched else {}
         settings = Settings.from_env(variables)
         client: Any = connect(settings.effective_job_store_url, timeout_seconds=5, max_connections=4)
-        self.store, self.register = JobStore(client), WorkerRegister(client)
+        self.store, self.register = AnnouncingStore(client), WorkerRegister(client)
         self.storage = Storage(settings.effective_storage_url, fsync=False)
         self.hints = Hints(create_app(settings))
         self._celery("worker", "--concurrency", str(PROCESSES), "-Q", ",".join(CONSUMED_QUEUES), *self._events())

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from common.jobs.record import Job, JobStatus, NewJob, new_job_id
-from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.manifest import MANIFEST_NAME
 from common.model_store import ModelStore
@@ -19,6 +18,7 @@ from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage, image_key
+from tests.announcing_store import AnnouncingStore
 from tests.faults import BUGGY_VERSION, DAMAGED_VERSION, OPPOSITE_VERSION
 from tests.tied import tied
 from tests.waiting import wait_until
@@ -53,7 +53,7 @@ class FaultBench:
         self.models = _model_store(settings.model_store_dir)
         self.client = connect(settings.effective_job_store_url, timeout_seconds=2, max_connections=8)
         self.broker = connect(redis_server.url, timeout_seconds=2, max_connections=2)
-        self.store = JobStore(self.client)
+        self.store = AnnouncingStore(self.client)
         self.register = WorkerRegister(self.client)
         self.storage = Storage(settings.effective_storage_url, fsync=False)
         self._log = (folder / "celery.log").open("ab")

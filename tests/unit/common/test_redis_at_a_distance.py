@@ -26,6 +26,7 @@ from common.redis_client import connect, require_broker, require_durable
 from common.redis_urls import celery_broker
 from common.settings import Settings
 from infra.local.redis_server import find_redis_server, redis_configuration
+from tests.announcing_store import AnnouncingStore
 from tests.chaos.link import Line, Link
 from tests.fixtures.distant_redis import Certificates
 from tests.fixtures.redis import RedisServer, free_port
@@ -65,7 +66,7 @@ def test_jobs_and_hints_travel_over_tls_with_certificates_on_both_sides(
 ) -> None:
     made = settings()
     with connect(made.effective_job_store_url, timeout_seconds=5, max_connections=4) as client:
-        store = JobStore(client)
+        store = AnnouncingStore(client)
         job_id = new_job_id()
         store.create([NewJob(job_id, QueueName.INTERACTIVE, "a.jpg")])
         assert store.get(job_id).filename == "a.jpg"
@@ -172,7 +173,7 @@ def test_a_connection_that_breaks_or_hangs_is_told_in_time_and_the_next_one_work
 
 def test_a_slow_line_is_waited_for(link: Link) -> None:
     with connect(f"redis://127.0.0.1:{link.port}/1", timeout_seconds=5, max_connections=2) as client:
-        store = JobStore(client)
+        store = AnnouncingStore(client)
         link.set(Line.OPEN, delay_seconds=0.1)
         job_id = new_job_id()
         store.create([NewJob(job_id, QueueName.BULK, "a.jpg")])
@@ -195,7 +196,6 @@ def test_reading_and_writing_jobs_costs_one_round_trip_however_many(redis_url: s
         connect(job_store_url, timeout_seconds=5, max_connections=1) as watcher,
     ):
         store = JobStore(client)
-        store.create([NewJob(new_job_id(), QueueName.INTERACTIVE, "first.jpg")])  # looks once whether Redis is durable
         jobs = [NewJob(job_id, QueueName.BULK, "a.jpg") for job_id in new_job_ids(count)]
         steps: list[Callable[[], object]] = [
             lambda: store.announce_uploads([job.id for job in jobs], grace_seconds=60),
@@ -203,7 +203,9 @@ def test_reading_and_writing_jobs_costs_one_round_trip_however_many(redis_url: s
             lambda: store.read_many([job.id for job in jobs]),
             lambda: store.claim({QueueName.BULK: count}, lease_seconds=60),
         ]
-        store.announce_uploads([], grace_seconds=60)  # Redis knows the scripts from here on
+        # Redis is known to be durable, and knows the scripts, from here on.
+        store.announce_uploads([], grace_seconds=60)
+        store.create([])
         store.read_many([])
         store.claim({}, lease_seconds=60)
         with watcher.monitor() as seen:
@@ -233,7 +235,7 @@ def test_fifty_threads_share_a_bounded_pool_and_all_are_served(make_redis: Calla
         connect(server.url, timeout_seconds=10, max_connections=1) as watcher,
         ThreadPoolExecutor(50) as threads,
     ):
-        store = JobStore(client)
+        store = AnnouncingStore(client)
         watcher.ping()
         before = int(watcher.info("stats")["total_connections_received"])
         made = list(

@@ -49,9 +49,11 @@ def test_a_dead_redis_is_unavailable_and_a_restarted_one_works_again(make_redis:
 def test_a_full_redis_refuses_new_jobs_whole(make_redis: Callable[[], Any]) -> None:
     with connect(make_redis().url, timeout_seconds=2, max_connections=4) as client:
         store = JobStore(client)
+        job = NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")
+        store.announce_uploads([job.id], grace_seconds=60)
         client.config_set("maxmemory", "100kb")  # an empty Redis needs more
         with pytest.raises(JobStoreUnavailableError, match="refuses"):
-            store.create([NewJob(new_job_id(), QueueName.INTERACTIVE, "x.jpg")])
+            store.create([job])
         assert store.depth(QueueName.INTERACTIVE) == 0
         assert store.counts() == {}
 

@@ -10,6 +10,7 @@ from common.jobs.record import BatchMembership, Claim, NewJob, Outcome, Success,
 from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
+from tests.announcing_store import AnnouncingStore
 
 LABELS = ("caries", "healthy", "ulcer")
 LIMITS = {QueueName.INTERACTIVE: 8, QueueName.BULK: 32}
@@ -23,7 +24,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def store(client: redis.Redis) -> JobStore:
-    made = JobStore(client)
+    made = AnnouncingStore(client)
     made.register_labels("v1", LABELS)
     return made
 

@@ -11,6 +11,7 @@ from common.jobs.corrections import CorrectionRegister
 from common.jobs.record import Outcome, Verdict
 from common.jobs.store import JobStore
 from common.redis_client import connect
+from tests.announcing_store import AnnouncingStore
 from tests.unit.jobs.conftest import LABELS, Verbs, success
 
 
@@ -162,7 +163,7 @@ def test_retention_takes_corrections_along(store, corrections, ended, client) ->
 def test_a_correction_and_its_count_survive_a_killed_redis(make_redis) -> None:
     server = make_redis()
     with connect(server.url, timeout_seconds=5, max_connections=4) as client:
-        store = JobStore(client)
+        store = AnnouncingStore(client)
         store.register_labels("v1", LABELS)
         (job_id,) = Verbs(store).submit()
         store.finish([success(claim) for claim in Verbs(store).claim()])

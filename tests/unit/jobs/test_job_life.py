@@ -134,10 +134,11 @@ def test_erasing_an_unknown_job_is_an_error(store) -> None:
         store.erase("nosuchjob")
 
 
-def test_an_image_is_due_for_erasure_unless_a_job_comes_to_own_it(store) -> None:
+def test_an_image_is_due_for_erasure_unless_a_job_comes_to_own_it(store, client: redis.Redis) -> None:
     owned, orphan = new_job_id(), new_job_id()
-    store.announce_uploads([owned, orphan], grace_seconds=0)
+    store.announce_uploads([orphan], grace_seconds=0)
     store.create([NewJob(owned, QueueName.INTERACTIVE, "x.jpg")])
+    assert client.zrange("dentiq:erasures", 0, -1) == [orphan]
     assert store.due_erasures() == [orphan]
     store.confirm_erased([orphan])
     assert store.due_erasures() == []

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 from common.jobs.record import NewJob, Outcome, Success, new_job_id
-from common.jobs.store import JobStore
 from common.model_store import ModelStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage, image_key
+from tests.announcing_store import AnnouncingStore
 from training.cli import main
 from worker.inference.prediction import Prediction
 from worker.inference.predictor import Predictor, load_predictor
@@ -52,7 +52,7 @@ def finish_job(settings: Settings, predictor: Predictor, photograph: bytes) -> F
         job = NewJob(new_job_id(), QueueName.INTERACTIVE, "photo.jpg")
         Storage(settings.effective_storage_url, fsync=False).put(image_key(job.id), photograph)
         with connect(settings.effective_job_store_url, timeout_seconds=5, max_connections=4) as client:
-            store = JobStore(client)
+            store = AnnouncingStore(client)
             store.register_labels(predictor.version, predictor.labels)
             store.create([job])
             (claim,) = store.claim({QueueName.INTERACTIVE: 1}, lease_seconds=60)

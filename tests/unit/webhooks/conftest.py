@@ -9,10 +9,10 @@ import redis
 from common.jobs.batches import BatchStore
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.record import BatchMembership, Failure, NewJob, Outcome, Success, new_job_id
-from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.settings import Settings
+from tests.announcing_store import AnnouncingStore
 from tests.waiting import wait_until
 from tests.webhook_receiver import SECRET, Receiver, receiving
 from worker.webhooks.deliverer import USUAL, Deliverer, Rhythm
@@ -26,7 +26,7 @@ class Desk:
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
-        self.store = JobStore(client)
+        self.store = AnnouncingStore(client)
         self.batches = BatchStore(client)
         self.deliveries = DeliveryStore(client)
 

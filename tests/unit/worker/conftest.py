@@ -9,10 +9,10 @@ import redis
 from common.errors import DentiqError, ImageTruncatedError, InferenceError
 from common.jobs.batches import BatchStore
 from common.jobs.record import NewJob, Outcome, new_job_id
-from common.jobs.store import JobStore
 from common.queues import QueueName
 from common.redis_client import connect
 from common.storage import Storage, image_key
+from tests.announcing_store import AnnouncingStore
 from worker.chunk import ChunkWork, RetryPolicy
 from worker.inference.prediction import Prediction
 
@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(self, client: redis.Redis, folder: Path) -> None:
         self.client = client
-        self.store = JobStore(client)
+        self.store = AnnouncingStore(client)
         self.batches = BatchStore(client)
         self.store.register_labels("v1", FakePredictor.labels)
         self.storage = Storage((folder / "storage").as_uri(), fsync=False)

@@ -5,6 +5,7 @@ from common.jobs.store import JobStore
 from common.jobs.workers import WorkerRegister
 from common.queues import QueueName
 from common.redis_client import connect
+from tests.announcing_store import AnnouncingStore
 from tests.waiting import wait_until
 from worker.heartbeat import Heartbeat
 
@@ -43,7 +44,7 @@ def test_a_worker_that_dies_leaves_the_register_by_itself(redis_url: str) -> Non
 
 def test_the_lease_of_a_long_chunk_is_kept_alive_and_ends_after_it(redis_url: str) -> None:
     with connect(redis_url, timeout_seconds=2, max_connections=4) as client:
-        store = JobStore(client)
+        store = AnnouncingStore(client)
         store.create([NewJob(new_job_id(), QueueName.BULK, "x.jpg")])
         heartbeat = Heartbeat(store, WorkerRegister(client), lease_seconds=0.4)
         heartbeat.serve(WORKER, LABELS)
