@@ -11,6 +11,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from common.errors import ConfigurationError, JobStoreUnavailableError, RedisLoginError, UnsafeRedisError
 from common.redis_urls import RedisAddress, read_redis_url, sentinel_arguments
+from common.redis_version import OLDEST_REDIS, is_too_old
 
 # One command is tried three times within about 0.3 s: enough for a connection that Redis closed meanwhile, short
 # enough that a caller hears soon that Redis is down. A time-out is not tried again: connecting and sending each try
@@ -147,16 +148,19 @@ def _login_refused() -> RedisLoginError:
 
 
 def require_durable(client: redis.Redis) -> None:
-    """Refuse a Redis that could lose accepted jobs.
+    """Refuse a Redis that could lose accepted jobs, or would never erase them.
 
     Raises:
-        UnsafeRedisError: Its append-only file is off, it may evict keys, or it is a cluster. The message says how to
-            set it right.
+        UnsafeRedisError: Its append-only file is off, it may evict keys, it is too old, or it is a cluster. The message
+            says how to set it right.
         JobStoreUnavailableError: Redis does not answer.
     """
     with redis_errors_translated():
-        info = client.info("persistence") | client.info("memory") | client.info("cluster")
+        info = client.info()
     faults = []
+    version = str(info.get("redis_version", ""))
+    if is_too_old(version):
+        faults.append(f"it is version {version} (take {OLDEST_REDIS} or newer)")
     if not int(info.get("aof_enabled", 0)):
         faults.append("its append-only file is off (set `appendonly yes`)")
     policy = str(info.get("maxmemory_policy", "noeviction"))
@@ -165,7 +169,9 @@ def require_durable(client: redis.Redis) -> None:
     if int(info.get("cluster_enabled", 0)):
         faults.append(_CLUSTER)
     if faults:
-        raise UnsafeRedisError(f"This Redis would not keep accepted jobs: {'; '.join(faults)}. dentiq does not start.")
+        raise UnsafeRedisError(
+            f"This Redis cannot be the job store: {'; '.join(faults)}. dentiq takes no jobs until then."
+        )
 
 
 def require_broker(client: redis.Redis) -> None:

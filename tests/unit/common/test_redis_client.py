@@ -1,10 +1,11 @@
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
 import pytest
+import redis
 
 from common.errors import JobStoreUnavailableError, UnsafeRedisError
 from common.jobs.record import NewJob, new_job_id
@@ -32,6 +33,34 @@ def test_a_redis_that_would_drop_jobs_is_refused_with_the_remedy(
         client.config_set(name, value)
         with pytest.raises(UnsafeRedisError, match=sentence):
             require_durable(client)
+
+
+class VersionedRedis(redis.Redis):
+    """A client that is told another version than its Redis has."""
+
+    version = ""
+
+    def info(self, *sections: str, **options: Any) -> dict[str, Any]:
+        return {**super().info(*sections, **options), "redis_version": self.version}
+
+
+@pytest.fixture
+def told(redis_url: str) -> Iterator[VersionedRedis]:
+    with VersionedRedis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.mark.parametrize("version", ["3.2.100", "5.0.14", "6.0.16"])
+def test_a_redis_that_lacks_commands_of_ours_is_refused_by_its_version(told: VersionedRedis, version: str) -> None:
+    told.version = version
+    with pytest.raises(UnsafeRedisError, match=rf"it is version {version} \(take 6\.2 or newer\)"):
+        require_durable(told)
+
+
+@pytest.mark.parametrize("version", ["6.2.0", "6.3.4", "7.2.4", "10.0.1", "255.255.255", "unstable"])
+def test_a_redis_that_is_not_known_to_be_too_old_is_accepted(told: VersionedRedis, version: str) -> None:
+    told.version = version
+    require_durable(told)
 
 
 def test_a_dead_redis_is_unavailable_and_a_restarted_one_works_again(make_redis: Callable[[], Any]) -> None:
