@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 import redis
 
+from common.durability import Durability
 from common.errors import JobNotFoundError, PoisonJobError
 from common.jobs import codec, keys
 from common.jobs.record import (
@@ -23,7 +24,6 @@ from common.jobs.record import (
 from common.jobs.refusals import raise_refusal
 from common.jobs.scripts import Scripts
 from common.queues import QueueName
-from common.redis_client import redis_errors_translated, require_durable
 
 # One call of a maintenance script holds Redis for about 10 us a job.
 _PORTION: Final = 500
@@ -41,13 +41,13 @@ class JobStore:
         self._redis = client
         self._scripts = Scripts(client)
         self._labels: dict[str, tuple[str, ...]] = {}
-        self._durable = False
+        self._durability = Durability(client)
 
     # Submission
 
     def announce_uploads(self, job_ids: Sequence[str], *, grace_seconds: float) -> None:
         """Note images that are about to be stored, so that the sweeper erases those that no job comes to own."""
-        with redis_errors_translated():
+        with self._durability.watched():
             self._scripts.call("announce_files", _microseconds(grace_seconds), "uploads", *job_ids)
 
     def announce_derived(self, job_id: str, *, grace_seconds: float) -> None:
@@ -55,7 +55,7 @@ class JobStore:
 
         The note outlives that erasure: the file may come when it has been carried out.
         """
-        with redis_errors_translated():
+        with self._durability.watched():
             self._scripts.call("announce_files", _microseconds(grace_seconds), "derived", job_id)
 
     def create(
@@ -85,8 +85,8 @@ class JobStore:
         (queue,) = {job.queue for job in jobs} or {QueueName.BULK}
         membership = (batch.batch_id, int(batch.life_seconds)) if batch else ("", 0)
         fields = [value for job in jobs for value in (job.id, job.filename)]
-        with redis_errors_translated():
-            self._require_durable()
+        with self._durability.watched():
+            self._durability.require()
             verdict, depth, now, called, *job_ids = self._scripts.call(
                 "create", *codec.encode_idempotency(idempotency), queue.value, *membership, webhook_url, *fields
             )
@@ -109,7 +109,7 @@ class JobStore:
 
     def read_many(self, job_ids: Sequence[str]) -> list[Job | None]:
         """Read jobs in one round trip; None stands for a job that there is not."""
-        with redis_errors_translated():
+        with self._durability.watched():
             # A script, since the place in the queue belongs to the record, and one answer is cheaper to read than six.
             rows = self._scripts.call("read", *job_ids)
             return [self._decode(job_id, row) for job_id, row in zip(job_ids, rows, strict=True)]
@@ -123,17 +123,17 @@ class JobStore:
 
     def depth(self, queue: QueueName) -> int:
         """Count the jobs that wait in a queue."""
-        with redis_errors_translated():
+        with self._durability.watched():
             return int(self._redis.zcard(keys.QUEUE + queue.value))
 
     def running(self) -> int:
         """Count the jobs that workers hold."""
-        with redis_errors_translated():
+        with self._durability.watched():
             return int(self._redis.zcard(keys.RUNNING))
 
     def counts(self) -> Mapping[str, int]:
         """Read the totals since the store was made: `submitted`, terminal statuses, `label <version> <label>`, ..."""
-        with redis_errors_translated():
+        with self._durability.watched():
             counts: Any = self._redis.hgetall(keys.COUNTS)
         return {name: int(count) for name, count in counts.items()}
 
@@ -155,8 +155,8 @@ class JobStore:
         arguments = [value for queue, limit in limits.items() for value in (queue.value, limit)]
         # The client library sends a script again when its answer is lost: the token makes that the same claim.
         token = secrets.token_hex(8)
-        with redis_errors_translated():
-            self._require_durable()
+        with self._durability.watched():
+            self._durability.require()
             flat = self._scripts.call(
                 "claim", token, _microseconds(lease_seconds), process, _microseconds(wait_seconds), *arguments
             )
@@ -169,7 +169,7 @@ class JobStore:
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> int:
         """Prolong leases; return how many are still held."""
         arguments = [value for claim in claims for value in (claim.job_id, claim.attempt)]
-        with redis_errors_translated():
+        with self._durability.watched():
             return int(self._scripts.call("renew", _microseconds(lease_seconds), *arguments))
 
     def finish(self, reports: Sequence[Success | Failure]) -> list[bool]:
@@ -179,7 +179,7 @@ class JobStore:
             for report in reports
             for value in (codec.encode_success(report) if isinstance(report, Success) else codec.encode_failure(report))
         ]
-        with redis_errors_translated():
+        with self._durability.watched():
             return [bool(written) for written in self._scripts.call("finish", *arguments)]
 
     def postpone(
@@ -195,7 +195,7 @@ class JobStore:
             for failure in failures
             for value in (failure.claim.job_id, failure.claim.attempt, failure.code, failure.message)
         ]
-        with redis_errors_translated():
+        with self._durability.watched():
             patience = _microseconds(spare_hours * 3600)
             self._scripts.call("postpone", max_attempts, _microseconds(delay_seconds), patience, *arguments)
 
@@ -203,7 +203,7 @@ class JobStore:
 
     def repair(self, *, max_attempts: int) -> Repair:
         """Take jobs back from silent workers and wake postponed ones; a portion at a time."""
-        with redis_errors_translated():
+        with self._durability.watched():
             requeued, poisoned, woken = self._scripts.call(
                 "repair",
                 max_attempts,
@@ -219,36 +219,36 @@ class JobStore:
         Raises:
             JobNotFoundError: There is no such job.
         """
-        with redis_errors_translated():
+        with self._durability.watched():
             if not self._scripts.call("erase", job_id):
                 raise JobNotFoundError(f"There is no job {job_id!r} to erase.")
 
     def retire(self, *, retention_hours: float) -> int:
         """Erase records past retention, a portion of them; return how many hours or portions remain to look at."""
-        with redis_errors_translated():
+        with self._durability.watched():
             _, more = self._scripts.call("retire", retention_hours, _PORTION)
         return int(more)
 
     def due_erasures(self) -> list[str]:
         """List ids of stored files that no record owns and whose time has come; a portion of them."""
-        with redis_errors_translated():
+        with self._durability.watched():
             return list(self._scripts.call("due_erasures", _PORTION))
 
     def confirm_erased(self, job_ids: Sequence[str]) -> None:
         """Forget erasures that have been carried out."""
-        with redis_errors_translated():
+        with self._durability.watched():
             self._redis.zrem(keys.ERASURES, *job_ids)
 
     # Labels of model versions
 
     def register_labels(self, version: str, labels: Sequence[str]) -> None:
         """Keep a version's labels, so that its results can be read for as long as they are kept."""
-        with redis_errors_translated():
+        with self._durability.watched():
             self._redis.hset(keys.LABELS, version, orjson.dumps(list(labels)))
 
     def known_labels(self) -> list[str]:
         """List every label of every version that has served, those of one version in its order."""
-        with redis_errors_translated():
+        with self._durability.watched():
             versions: Any = self._redis.hgetall(keys.LABELS)
         return list(dict.fromkeys(label for version in sorted(versions) for label in orjson.loads(versions[version])))
 
@@ -260,12 +260,6 @@ class JobStore:
         if labels:
             self._labels[version] = labels
         return labels
-
-    def _require_durable(self) -> None:
-        """Look once, before the first job: Redis may have come up after this process."""
-        if not self._durable:
-            require_durable(self._redis)
-            self._durable = True
 
 
 def _microseconds(seconds: float) -> int:

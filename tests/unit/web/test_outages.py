@@ -140,6 +140,25 @@ def test_a_redis_that_would_drop_jobs_is_refused_at_the_start(
         create_app(own)
 
 
+def test_a_copy_that_would_drop_jobs_takes_none_once_it_is_the_master(
+    make_redis: Callable[[], RedisServer], settings: Settings, make_image: MakeImage
+) -> None:
+    server = make_redis()
+    own = settings.model_copy(update={"redis_url": type(settings.redis_url)(server.url)})
+    api = Api(create_app(own).test_client())
+    api.accepted(make_image())
+    server.kill()
+    assert api.submit(make_image()).status_code == 503
+    server.start()
+    with redis.Redis.from_url(server.url) as copy:
+        copy.config_set("maxmemory-policy", "allkeys-lru")
+        refused = api.submit(make_image())
+        assert (refused.status_code, refused.get_json()["code"]) == (503, "unsafe_redis")
+        assert int(refused.headers["Retry-After"]) > 0
+        copy.config_set("maxmemory-policy", "noeviction")
+    assert api.accepted(make_image())["position"] == 2
+
+
 class FullStorage(Storage):
     """A storage on a disk without room."""
 
