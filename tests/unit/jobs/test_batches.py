@@ -6,6 +6,7 @@ import redis
 from common.errors import BatchClosedError, BatchNotFoundError, IdempotencyConflictError, JobNotFoundError
 from common.jobs.batches import BatchState, Closing
 from common.jobs.record import IdempotencyKey, JobStatus
+from common.jobs.scripts import Scripts
 from common.queues import QueueName
 
 
@@ -103,6 +104,45 @@ def test_a_closing_that_was_cut_short_is_completed_later(batches, batch: str, ve
     batches.finish_closing(batch)
     assert batches.get(batch).counts[JobStatus.CANCELLED] == 3
     assert batches.closing() == []
+
+
+@pytest.mark.parametrize("indexes", [[500], [500, 0, 500, 0], [0, 0], [1000, 500]])
+def test_a_batch_that_is_erased_while_somebody_cancels_it_leaves_nothing(
+    batches, batch: str, verbs, client: redis.Redis, indexes: list[int]
+) -> None:
+    ids = verbs.submit(1200, queue=QueueName.BULK, batch_id=batch)
+    scripts = Scripts(client)
+    scripts.call("close_batch", batch, "cancelled")
+    assert scripts.call("sweep_batch", batch, 0, 500) == 500
+    scripts.call("close_batch", batch, "erased")
+    for index in indexes:  # of whoever cancelled and goes on, of whoever erases, of a script that was sent again
+        scripts.call("sweep_batch", batch, index, 500)
+    first = 500
+    while first >= 0:
+        first = scripts.call("sweep_batch", batch, first, 500)
+    batches.finish_closing(batch)
+    assert client.exists(*(f"dentiq:job:{job_id}" for job_id in ids)) == 0
+    assert set(client.zrange("dentiq:erasures", 0, -1)) == set(ids)
+    assert client.exists("dentiq:batch:b", "dentiq:batchjobs:b", "dentiq:closing") == 0
+
+
+@pytest.mark.parametrize("closing", Closing)
+def test_a_batch_that_ends_while_it_is_closed_leaves_no_list(
+    batches, batch: str, verbs, client: redis.Redis, closing: Closing
+) -> None:
+    ids = verbs.submit(3, queue=QueueName.BULK, batch_id=batch)
+    Scripts(client).call("close_batch", batch, closing.value)
+    client.delete("dentiq:batch:b")  # as Redis does at the end of its life
+    batches.finish_closing(batch)
+    assert client.exists("dentiq:batch:b", "dentiq:batchjobs:b", "dentiq:closing") == 0
+    statuses = [job.status for job in verbs.store.read_many(ids) if job is not None]
+    assert statuses == ([JobStatus.CANCELLED] * 3 if closing is Closing.CANCELLED else [])
+
+
+def test_the_list_of_a_cancelled_batch_ends_as_the_batch_does(batches, batch: str, verbs, client: redis.Redis) -> None:
+    verbs.submit(3, queue=QueueName.BULK, batch_id=batch)
+    batches.close(batch, Closing.CANCELLED)
+    assert 0 < client.ttl("dentiq:batchjobs:b") <= 3600
 
 
 def test_closing_an_unknown_batch_is_an_error(batches) -> None:
