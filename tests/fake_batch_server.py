@@ -27,6 +27,7 @@ class FakeBatchServer:
     """Takes an image that begins as a JPEG, fails one with `bad` in it, rejects one with `broken` in it.
 
     Attributes:
+        broken: What an image has in it that is rejected.
         crash_before: Number of the request that never reaches the server.
         crash_after: Number of the request whose answer never reaches the client.
         finishes: Whether jobs end by themselves.
@@ -38,6 +39,7 @@ class FakeBatchServer:
         self.sent: list[int] = []
         self.keys: dict[str, tuple[Any, Any]] = {}
         self.requests = 0
+        self.broken = b"broken"
         self.crash_before: int | None = None
         self.crash_after: int | None = None
         self.refusals: dict[str, tuple[int, str]] = {}
@@ -103,16 +105,16 @@ class FakeBatchServer:
         if len(files) > self.most_images:
             return _problem(413, "too_many_parts")
         self.sent.append(len(files))
-        good = [(name, data) for name, data in files if b"broken" not in data]
+        good = [(name, data) for name, data in files if self.broken not in data]
         # The digests are enough to know a body by: a folder is not held here either.
-        body = [(name, sha256(data).digest()) for name, data in files]
+        body = [(name, sha256(data).digest(), self.broken in data) for name, data in files]
         ids = self._once(request, body, lambda: [self._job(name, data) for name, data in good])
         if ids is None:
             return _problem(422, "idempotency_conflict")
         broken = [
             {"filename": name, "code": "image_truncated", "message": "It ends too soon."}
             for name, data in files
-            if b"broken" in data
+            if self.broken in data
         ]
         accepted = [{"id": job_id, "filename": name} for job_id, (name, _) in zip(ids, good, strict=True)]
         return httpx.Response(202, json={"accepted": accepted, "rejected": broken})

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
 
 from common.errors import ImageRejectedError
@@ -72,21 +73,21 @@ class BatchSubmissions:
         Raises:
             BatchNotFoundError: There is no such batch.
             BatchClosedError: The batch takes no more images.
-            IdempotencyConflictError: The key was used with other images.
+            IdempotencyConflictError: The key was used with other images, or other ones of them were good.
             UnavailableError: Redis or the storage cannot take more now. Portions before that were accepted: the same
                 request under the same key completes it.
         """
         addition = Addition()
         for number, (portion, is_last) in enumerate(_portions(uploads)):
             name = idempotency_name(idempotency_key, "batch images", batch_id, str(number)) if idempotency_key else ""
-            idempotency = self._idempotency(name, portion, is_last=is_last)
-            self._add_portion(batch_id, portion, addition, idempotency=idempotency)
+            verdicts = [self._inspected(upload, addition) for upload in portion]
+            idempotency = self._idempotency(name, portion, verdicts, is_last=is_last)
+            self._add_good(batch_id, list(compress(portion, verdicts)), addition, idempotency=idempotency)
         return addition
 
-    def _add_portion(
-        self, batch_id: str, portion: Sequence[Upload], addition: Addition, *, idempotency: IdempotencyKey | None
+    def _add_good(
+        self, batch_id: str, good: Sequence[Upload], addition: Addition, *, idempotency: IdempotencyKey | None
     ) -> None:
-        good = [upload for upload in portion if self._inspected(upload, addition)]
         if not good and idempotency is None:
             return
         names = [clean_filename(upload.filename, fallback="image") for upload in good]
@@ -116,15 +117,21 @@ class BatchSubmissions:
             return False
         return True
 
-    def _idempotency(self, name: str, portion: Sequence[Upload], *, is_last: bool) -> IdempotencyKey | None:
+    def _idempotency(
+        self, name: str, portion: Sequence[Upload], verdicts: Sequence[bool], *, is_last: bool
+    ) -> IdempotencyKey | None:
         """Give each portion of a request a key of its own, so that a request that broke off can be completed."""
         if not name:
             return None
         # A request that goes on where another one ended is another one, though all they share is the same.
         body = hashlib.sha256(b"end" if is_last else b"more")
-        for upload in portion:
+        for upload, is_good in zip(portion, verdicts, strict=True):
             body.update(hashlib.sha256(upload.data).digest())
             body.update(hashlib.sha256((upload.filename or "").encode(errors="replace")).digest())
+            # The first request's jobs are those of its good images: where the rules have changed and other ones are
+            # good now, they cannot answer this request.
+            if not is_good:
+                body.update(b"refused")
         return IdempotencyKey(name, body.hexdigest(), life_seconds=self.settings.idempotency_hours * 3600)
 
 

@@ -9,7 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from common.settings import Settings
 from tests.unit.web.test_batches import zipped
+from web.app_factory import create_app
 
 KEY = {"Idempotency-Key": "k"}
 
@@ -93,6 +95,32 @@ def test_a_request_without_a_good_image_is_one_too(
     batch = new_batch(client)
     assert add(make_image()).status_code == 202
     assert add(*bad).get_json()["code"] == "idempotency_conflict"
+
+
+BOTH: dict[str, int] = {}
+ONLY_THE_WIDE: dict[str, int] = {"max_image_pixels": 8000}
+ONLY_THE_HIGH: dict[str, int] = {"min_image_edge": 64}
+NONE: dict[str, int] = {"max_image_pixels": 1024}
+
+
+@pytest.mark.parametrize(
+    ("first", "later"), [(BOTH, ONLY_THE_HIGH), (ONLY_THE_WIDE, BOTH), (ONLY_THE_WIDE, ONLY_THE_HIGH), (BOTH, NONE)]
+)
+def test_images_that_later_rules_judge_otherwise_are_no_repetition(
+    app: Flask, settings: Settings, make_image: Callable[..., bytes], first: dict[str, int], later: dict[str, int]
+) -> None:
+    images = {"wide.jpg": make_image(width=200, height=33), "high.jpg": make_image(width=100, height=100)}
+    batch = new_batch(app.test_client())
+
+    def add(rules: dict[str, int]) -> TestResponse:
+        client = create_app(Settings(**{**settings.model_dump(), **rules})).test_client()
+        files = [(io.BytesIO(data), name) for name, data in images.items()]
+        return client.post(f"{batch}/images", data={"images": files}, headers=KEY)
+
+    sent, other, again = add(first), add(later), add(first)
+    assert (other.status_code, other.get_json()["code"]) == (422, "idempotency_conflict")
+    assert (again.status_code, again.get_json()) == (sent.status_code, sent.get_json())
+    assert app.test_client().get(batch).get_json()["total"] == len(sent.get_json()["accepted"])
 
 
 def test_a_batch_is_cancelled_twice_without_harm(client: FlaskClient) -> None:

@@ -132,6 +132,19 @@ def test_a_changed_file_of_an_unanswered_portion_makes_no_job_twice(folder: Path
     assert_each_once(server, tmp_path / "out.csv", 150)
 
 
+@pytest.mark.parametrize("broken", [b"no longer anything", b"image 1"])
+def test_an_unanswered_portion_that_other_rules_judge_otherwise_makes_no_job_twice(
+    folder: Path, tmp_path: Path, broken: bytes
+) -> None:
+    server = FakeBatchServer()
+    server.crash_after = 3  # the first portion is stored, its answer is lost
+    with suppress(Crash):
+        go(server, folder, tmp_path / "out.csv")
+    server.broken = broken
+    go(server, folder, tmp_path / "out.csv")
+    assert_each_once(server, tmp_path / "out.csv", 150)
+
+
 def test_keys_that_the_server_has_forgotten_make_no_job_twice(folder: Path, tmp_path: Path) -> None:
     server, out = FakeBatchServer(), tmp_path / "out.csv"
     server.crash_after = 3
