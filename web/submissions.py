@@ -4,7 +4,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
-from common.errors import IdempotencyConflictError, UnavailableError
+from common.errors import IdempotencyConflictError, JobNotFoundError, UnavailableError
 from common.jobs.record import Accepted, IdempotencyKey, Job, JobStatus, NewJob, new_job_id
 from common.jobs.store import JobStore
 from common.queues import HINTED_DEPTH, QueueName
@@ -51,11 +51,14 @@ class Submissions:
         self.store.announce_uploads([job_id], grace_seconds=self.settings.upload_grace_seconds)
         self.storage.put_new({image_key(job_id): upload.data})
         job = NewJob(id=job_id, queue=QueueName.INTERACTIVE, filename=filename)
-        accepted = self._create(job, self._idempotency(idempotency_key, upload, webhook_url), receiver)
+        idempotency = self._idempotency(idempotency_key, upload, webhook_url)
         # The client library sends again what Redis did not answer: a repetition may be of this very request.
-        if job_id not in accepted.job_ids:
-            self._discard(job_id)
-            return self.store.get(accepted.job_ids[0])
+        while job_id not in (accepted := self._create(job, idempotency, receiver)).job_ids:
+            # Where the first request's job is erased before it is read, its key counts as unused: it is asked anew.
+            with suppress(JobNotFoundError):
+                first = self.store.get(accepted.job_ids[0])
+                self._discard(job_id)
+                return first
         if not accepted.called and accepted.depth <= HINTED_DEPTH:
             self.publisher.publish(job.queue)
         # Not read back: the job is durable, and a Redis that goes away now must not tell its sender otherwise.

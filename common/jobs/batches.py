@@ -1,6 +1,7 @@
 """Batches: jobs submitted together, counted as they move, cancelled or erased as one."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -107,20 +108,18 @@ class BatchStore:
         Raises:
             IdempotencyConflictError: The key was used with another body.
         """
-        with redis_errors_translated():
-            verdict, made_id, now = self._scripts.call(
-                "create_batch",
-                *codec.encode_idempotency(idempotency),
-                batch_id,
-                name,
-                int(life_seconds),
-                webhook_url,
-            )
-        raise_refusal(verdict)
-        if verdict == "replayed":
-            return self.get(made_id)
-        # Not read back: were Redis to go now, the sender would hear that nothing was made.
-        return _read_batch(made_id, {"name": name, "state": BatchState.OPEN.value}, codec.decode_instant(now))
+        request = (*codec.encode_idempotency(idempotency), batch_id, name, int(life_seconds), webhook_url)
+        while True:
+            with redis_errors_translated():
+                verdict, made_id, now = self._scripts.call("create_batch", *request)
+            raise_refusal(verdict)
+            if verdict == "created":
+                # Not read back: were Redis to go now, the sender would hear that nothing was made.
+                record = {"name": name, "state": BatchState.OPEN.value}
+                return _read_batch(made_id, record, codec.decode_instant(now))
+            # Where the first request's batch is erased before it is read, its key counts as unused: it is asked anew.
+            with suppress(BatchNotFoundError):
+                return self.get(made_id)
 
     def get(self, batch_id: str) -> Batch:
         """Read a batch, in one step whatever its size.

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from common.errors import BatchClosedError, BatchNotFoundError, IdempotencyConflictError, JobNotFoundError
-from common.jobs.batches import BatchState, Closing
+from common.jobs.batches import Batch, BatchState, BatchStore, Closing
 from common.jobs.record import IdempotencyKey, JobStatus
 from common.jobs.scripts import Scripts
 from common.queues import QueueName
@@ -38,6 +38,18 @@ def test_the_same_key_for_another_batch_is_refused(batches) -> None:
     batches.create("first", name="x", life_seconds=60, idempotency=IdempotencyKey("k", "one"))
     with pytest.raises(IdempotencyConflictError):
         batches.create("second", name="y", life_seconds=60, idempotency=IdempotencyKey("k", "two"))
+
+
+def test_a_repetition_whose_batch_is_erased_meanwhile_makes_another(batches, client: redis.Redis) -> None:
+    class ErasedMeanwhile(BatchStore):
+        def get(self, batch_id: str) -> Batch:
+            batches.close(batch_id, Closing.ERASED)
+            return super().get(batch_id)
+
+    key = IdempotencyKey("k", "digest")
+    batches.create("first", name="x", life_seconds=60, idempotency=key)
+    assert ErasedMeanwhile(client).create("second", name="x", life_seconds=60, idempotency=key).id == "second"
+    assert batches.create("third", name="x", life_seconds=60, idempotency=key) == batches.get("second")
 
 
 def test_jobs_are_listed_as_they_were_submitted(batches, batch: str, verbs) -> None:

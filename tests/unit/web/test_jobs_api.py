@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 import redis
+from flask import Flask
 from flask.testing import FlaskClient
 
-from common.jobs.record import Outcome
+from common.jobs.record import Job, Outcome
+from common.jobs.store import JobStore
+from common.storage import image_key
 from tests.fake_worker import LABELS, LIMITS, VERSION, FakeWorker
 from tests.unit.web.conftest import Api
+from web.services import attach_services, services
 
 MakeImage = Callable[..., bytes]
 
@@ -189,6 +194,25 @@ class TestIdempotency:
         again = api.accepted(make_image(width=width), Idempotency_Key="k")
         assert again["id"] != first["id"]
         assert api.accepted(make_image(width=width), Idempotency_Key="k")["id"] == again["id"]
+
+    def test_a_job_that_is_erased_while_it_is_answered_again_is_made_anew(
+        self, app: Flask, api: Api, worker: FakeWorker, make_image: MakeImage
+    ) -> None:
+        class ErasedMeanwhile(JobStore):
+            def get(self, job_id: str) -> Job:
+                self.erase(job_id)
+                return super().get(job_id)
+
+        first = api.accepted(make_image(), Idempotency_Key="k")
+        with app.app_context():
+            found = services()
+        submissions = replace(found.submissions, store=ErasedMeanwhile(worker.store._redis))
+        attach_services(app, replace(found, submissions=submissions))
+        again = api.accepted(make_image(), Idempotency_Key="k")
+        assert again["id"] != first["id"]
+        assert found.storage.get(image_key(again["id"])) == make_image()
+        attach_services(app, found)
+        assert api.accepted(make_image(), Idempotency_Key="k")["id"] == again["id"]
 
     def test_another_key_makes_another_job(self, api: Api, make_image: MakeImage) -> None:
         first = api.accepted(make_image(), Idempotency_Key="k")
