@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from common.api_keys import Scope
 from web.api.answers import JSON, empty, problems
 from web.api.jobs import JobPath
-from web.api.parameters import LAST_CURSOR, JsonBool, JsonInt, Parameters, told
+from web.api.parameters import LAST_CURSOR, JsonBool, JsonInt, NoJsonInText, Parameters, told
 from web.representation import API_PREFIX, JobDocument, job_document
 from web.services import services
 
@@ -66,7 +66,7 @@ class LabelBody(BaseModel):
     )
 
 
-class CorrectionBody(RootModel[ConfirmationBody | LabelBody]):
+class CorrectionBody(NoJsonInText, RootModel[ConfirmationBody | LabelBody]):
     """Either of the two; both at once would leave open which counts."""
 
     @model_validator(mode="wrap")

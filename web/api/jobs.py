@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from common.errors import InvalidRequestError
 from common.jobs.record import Job
 from common.settings import Settings
+from common.webhooks import LONGEST_URL
 from web.api.answers import JSON, Described, WebhookUrl, conditional, empty, problems
 from web.api.parameters import JsonFloat, Parameters
 from web.api.stray_parameters import refuse_unknown_fields
@@ -41,6 +42,7 @@ _UPLOAD_BODY = {
                     WEBHOOK_FIELD: {
                         "type": "string",
                         "format": "uri",
+                        "maxLength": LONGEST_URL,
                         "description": "Told of the job's end; or as a query parameter",
                     },
                 },

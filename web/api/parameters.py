@@ -25,10 +25,11 @@ def _written_as(pattern: str, example: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+_whole = _written_as(r"-?(0|[1-9][0-9]*)", "2")
 _number = _written_as(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", "2")
 
 # As JSON writes them: pydantic alone also takes " 2", "1_0" and "yes", of which the API's document says nothing.
-JsonInt = Annotated[int, _number]
+JsonInt = Annotated[int, _whole]
 JsonFloat = Annotated[float, _number]
 JsonBool = Annotated[bool, _written_as("true|false", "true")]
 
@@ -48,7 +49,16 @@ class Parameters(BaseModel):
         return _plain_schema(cls)
 
 
-class Body(BaseModel):
+class NoJsonInText:
+    """Mixin of a JSON body that is no text: flask-openapi3 reads JSON within one a second time, as another body."""
+
+    @classmethod
+    def model_validate_json(cls, json_data: Any, **named: Any) -> Any:
+        """Take a text for what it is."""
+        return cls.model_validate(json_data, **named)  # type: ignore[attr-defined]  # of the model beside it
+
+
+class Body(NoJsonInText, BaseModel):
     """A JSON body; a field that it does not have is refused: misspelt, it would be a wish that nobody hears."""
 
     model_config = ConfigDict(extra="forbid")

@@ -45,7 +45,7 @@ def test_a_query_parameter_comes_once(client: FlaskClient, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sent"), [*(("limit", sent) for sent in ("%202", "1_0", "%2B2", "02", "")), ("withdrawn", "1")]
+    ("name", "sent"), [*(("limit", sent) for sent in ("%202", "1_0", "%2B2", "02", "2.0", "")), ("withdrawn", "1")]
 )
 def test_numbers_and_truth_values_are_written_as_in_json(client: FlaskClient, name: str, sent: str) -> None:
     assert client.get(f"{API}corrections?limit=2&withdrawn=true").status_code == 200
@@ -135,5 +135,7 @@ def test_what_is_no_correction_is_told_what_one_is(client: FlaskClient, body: di
 
 
 def test_what_is_no_object_is_told_so(client: FlaskClient) -> None:
-    for sent in ({"json": []}, {"data": b"right", "content_type": "text/plain"}):
+    # The last is a text that holds an object.
+    for sent in ({"json": []}, {"data": b"right", "content_type": "text/plain"}, {"json": '{"verdict": "right"}'}):
         assert_told(client.put(f"{API}jobs/x/correction", **sent), "No JSON object was sent")
+    assert_told(client.post(f"{API}batches", json="{}"), "No JSON object was sent")
