@@ -148,7 +148,7 @@ def _login_refused() -> RedisLoginError:
 
 
 def require_durable(client: redis.Redis) -> None:
-    """Refuse a Redis that could lose accepted jobs, or would never erase them.
+    """Refuse a Redis that could lose accepted jobs, or is too old for them.
 
     Raises:
         UnsafeRedisError: Its append-only file is off, it may evict keys, it is too old, or it is a cluster. The message

@@ -112,7 +112,9 @@ class Sweeper:
             raise
         except StorageUnavailableError as error:
             log.warning("image_not_erased", job_id=job_id, reason=error.log_reason)
-            self._store.announce_uploads([job_id], grace_seconds=_PUT_OFF_SECONDS)
+            # Not as an upload: of its image, which may be gone, no job may be made any more.
+            self._store.announce_derived(job_id, grace_seconds=_PUT_OFF_SECONDS)
+            self._store.confirm_erased([job_id])
         else:
             self._confirm([job_id])
 

@@ -14,8 +14,9 @@ RUNNING: Final = PREFIX + "running"
 DELAYED: Final = PREFIX + "delayed"
 # zset: stored images that no record owns (not yet, or no more), by the instant at which they may be erased
 ERASURES: Final = PREFIX + "erasures"
-# zset: jobs of which a preview or heat map is being stored, by the instant at which it is looked whether its record is
-# still there. Apart from the erasures: one that is carried out meanwhile says nothing about a file that comes later
+# zset: jobs of which a preview or heat map is being stored, or whose image came too late, by the instant at which it is
+# looked whether there is a record. Apart from the erasures: one that is carried out meanwhile says nothing about a file
+# that comes later
 DERIVED: Final = PREFIX + "derived"
 # list an hour: ids of the jobs submitted in it; zset of the hours that have a list
 HOUR: Final = PREFIX + "hour:"

@@ -46,8 +46,13 @@ class JobStore:
     # Submission
 
     def announce_uploads(self, job_ids: Sequence[str], *, grace_seconds: float) -> None:
-        """Note images that are about to be stored, so that the sweeper erases those that no job comes to own."""
+        """Note images that are about to be stored, so that the sweeper erases those that no job comes to own.
+
+        Raises:
+            UnsafeRedisError: This Redis might forget them.
+        """
         with self._durability.watched():
+            self._durability.require()
             self._scripts.call("announce_files", _microseconds(grace_seconds), "uploads", *job_ids)
 
     def announce_derived(self, job_id: str, *, grace_seconds: float) -> None:

@@ -24,9 +24,11 @@ end
 local late = false
 local erasures = #new > 0 and redis.call('ZMSCORE', ERASURES, unpack(new)) or {}
 for i, due in ipairs(erasures) do
-    -- Without an announcement the image may have been stored after its erasure, and nobody would look for it again.
-    if not due then redis.call('ZADD', ERASURES, integer(NOW), new[i]) end
-    if not due or tonumber(due) <= NOW then late = true end
+    if not due or tonumber(due) <= NOW then
+        late = true
+        -- The image may have been stored after its erasure, or amid one that will be confirmed: it is looked for once more.
+        redis.call('ZADD', DERIVED, 'GT', integer(NOW + 60000000), new[i])
+    end
 end
 
 local verdict, answer = replay(idempotency, digest, job_key)

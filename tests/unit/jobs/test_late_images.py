@@ -1,5 +1,7 @@
 """Images whose announcement is over before their jobs are made: the sweeper may have erased them, so none is made."""
 
+import time
+
 import pytest
 import redis
 
@@ -36,18 +38,33 @@ def refuse(store: JobStore, *jobs: NewJob, idempotency: IdempotencyKey | None = 
     assert (store.depth(QueueName.INTERACTIVE), store.counts()) == (0, {})
 
 
+def due_in_a_minute(store: JobStore, client: redis.Redis) -> list[str]:
+    for job_id, due in client.zrange("dentiq:derived", 0, -1, withscores=True):
+        assert due > time.time() * 1e6
+        client.zadd("dentiq:derived", {job_id: 1}, xx=True)
+    return store.due_erasures()
+
+
 def test_an_image_that_is_due_for_erasure_becomes_no_job_and_stays_due(store: JobStore) -> None:
     job = announced(store, grace_seconds=0)
     refuse(store, job)
     assert store.due_erasures() == [job.id]
 
 
-def test_an_image_that_was_erased_becomes_no_job_and_is_erased_again(store: JobStore) -> None:
+def test_an_image_that_was_erased_becomes_no_job_and_is_erased_again(store: JobStore, client: redis.Redis) -> None:
     job = announced(store, grace_seconds=0)
     store.confirm_erased(store.due_erasures())
     refuse(store, job)
     # Its sender may have stored it only after the erasure.
-    assert store.due_erasures() == [job.id]
+    assert due_in_a_minute(store, client) == [job.id]
+
+
+def test_an_image_that_comes_amid_its_erasure_is_erased_again(store: JobStore, client: redis.Redis) -> None:
+    job = announced(store, grace_seconds=0)
+    erased = store.due_erasures()
+    refuse(store, job)
+    store.confirm_erased(erased)
+    assert due_in_a_minute(store, client) == [job.id]
 
 
 def test_one_image_that_is_due_refuses_all_of_its_request(store: JobStore) -> None:

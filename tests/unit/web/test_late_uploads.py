@@ -10,6 +10,7 @@ from common.jobs.store import JobStore
 from common.redis_client import connect
 from common.settings import Settings
 from common.storage import Storage
+from tests.chaos.raw_store import bring_erasures_forward
 from tests.fake_worker import FakeWorker
 from tests.unit.web.conftest import Api
 from web.app_factory import create_app
@@ -27,10 +28,14 @@ def sweep(settings: Settings) -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def left_by_sweep(sweep: Callable[[], None], stored_files: Callable[[], list[str]]) -> Callable[[], list[str]]:
-    """Names of the files in the storage after one more sweep."""
+def left_by_sweep(
+    settings: Settings, sweep: Callable[[], None], stored_files: Callable[[], list[str]]
+) -> Callable[[], list[str]]:
+    """Names of the files in the storage after a minute and one more sweep."""
 
     def left() -> list[str]:
+        with connect(settings.effective_job_store_url, timeout_seconds=2, max_connections=2) as client:
+            bring_erasures_forward(client)
         sweep()
         return stored_files()
 

@@ -141,7 +141,7 @@ def test_a_redis_that_would_drop_jobs_is_refused_at_the_start(
 
 
 def test_a_copy_that_would_drop_jobs_takes_none_once_it_is_the_master(
-    make_redis: Callable[[], RedisServer], settings: Settings, make_image: MakeImage
+    make_redis: Callable[[], RedisServer], settings: Settings, make_image: MakeImage, stored_files: Stored
 ) -> None:
     server = make_redis()
     own = settings.model_copy(update={"redis_url": type(settings.redis_url)(server.url)})
@@ -150,11 +150,14 @@ def test_a_copy_that_would_drop_jobs_takes_none_once_it_is_the_master(
     server.kill()
     assert api.submit(make_image()).status_code == 503
     server.start()
+    kept = len(stored_files())
     with redis.Redis.from_url(server.url) as copy:
         copy.config_set("maxmemory-policy", "allkeys-lru")
         refused = api.submit(make_image())
         assert (refused.status_code, refused.get_json()["code"]) == (503, "unsafe_redis")
         assert int(refused.headers["Retry-After"]) > 0
+        # Not even stored: what such a Redis forgets, nobody erases.
+        assert len(stored_files()) == kept
         copy.config_set("maxmemory-policy", "noeviction")
     assert api.accepted(make_image())["position"] == 2
 
