@@ -125,8 +125,8 @@ def _opened_alone(path: Path, opened: ExitStack, *, fsync: bool) -> int:
     """Open a file that others may open too, or that a killed writer left, and lock them out until it is closed.
 
     Raises:
-        BlockingIOError: Another one writes it, or has just done so. Nobody waits: that one may stand still for long.
-        FileNotFoundError: The other one has just done so, or it was erased.
+        BlockingIOError: Another one writes it, or has just done so, or it was erased. Nobody waits: that one may stand
+            still for long.
     """
     descriptor = _opened(path, opened, fsync=fsync, flags=0)
     try:
@@ -134,10 +134,17 @@ def _opened_alone(path: Path, opened: ExitStack, *, fsync: bool) -> int:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-    if not os.path.samestat(path.stat(), os.fstat(descriptor)):
+    if not _is_at(path, descriptor):
         raise BlockingIOError(errno.EAGAIN, "its writer gave it its name in this moment")
     os.ftruncate(descriptor, 0)
     return descriptor
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _write(descriptor: int, data: bytes) -> None:

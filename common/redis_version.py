@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-# LPOP with a count, ZMSCORE and ZRANGE ... BYSCORE came with it. On an older one every sweep would fail
-# once the first jobs had reached their retention, and nothing would be erased.
+# LPOP with a count, ZMSCORE, ZADD ... GT and ZRANGE ... BYSCORE came with it: an older one can take no job and erase
+# none.
 OLDEST_REDIS: Final = "6.2"
 
 

@@ -35,7 +35,7 @@ class ExplanationWork:
     """Draw heat maps with one model.
 
     Args:
-        is_current: Whether a version is the one that this process takes up next, if it has not yet.
+        comes: Whether a version is the one that this process takes up next, if it has not yet.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class ExplanationWork:
         storage: Storage,
         explainer: Explainer,
         *,
-        is_current: Callable[[str], bool],
+        comes: Callable[[str], bool],
     ) -> None:
         self._store = store
         self._register = register
         self._storage = storage
         self._explainer = explainer
-        self._is_current = is_current
+        self._comes = comes
 
     def run(self, job_id: str) -> None:
         """Draw and store the heat map of a job's first label; what passes is left to whoever asks again."""
@@ -90,7 +90,7 @@ class ExplanationWork:
     def _awaits_version_of(self, job: Job) -> bool:
         """Whether another process was quicker to take up the version that has just become current."""
         version = job.model_version
-        return version is not None and version != self._explainer.version and self._is_current(version)
+        return version is not None and version != self._explainer.version and self._comes(version)
 
     def _draw(self, job: Job) -> bytes | None:
         # Another version has other evidence: its picture would explain an answer that nobody got.

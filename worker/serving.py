@@ -89,6 +89,13 @@ class ServingModel:
                 self._shadow.follow(serves=self._serving.version)
         return self._serving
 
+    def comes(self, version: str) -> bool:
+        """Whether this process will take a version up: the model store names it, and it was not refused here."""
+        try:
+            return version == self._models.named_current() != self._failed_version
+        except ModelError:
+            return True
+
     def is_current(self, version: str) -> bool:
         """Whether this is the version that the model store names; a store that names none has no other."""
         try:
@@ -158,7 +165,7 @@ class ServingModel:
         return Serving(
             version,
             ChunkWork(around.store, around.storage, predictor, retries, metrics=around.metrics),
-            ExplanationWork(around.store, around.explanations, around.storage, predictor, is_current=self.is_current),
+            ExplanationWork(around.store, around.explanations, around.storage, predictor, comes=self.comes),
             self._shadow,
         )
 

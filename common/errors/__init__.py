@@ -54,7 +54,7 @@
     |   |-- ModelStoreUnreachableError     nobody answers where the versions are
     |   `-- ModelInvalidError              checksum, manifest or self-test is wrong
     `-- ConfigurationError             dentiq refuses to start like this
-        `-- UnsafeRedisError               this Redis would drop accepted jobs
+        `-- UnsafeRedisError               this Redis is not fit to keep jobs
 
 Every other exception that leaves one of our modules is a bug: foreign exceptions are translated where the library is
 called.

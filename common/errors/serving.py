@@ -34,15 +34,15 @@ class ModelInvalidError(ModelError):
 
 
 class ConfigurationError(DentiqError):
-    """Dentiq refuses to start with these settings or this environment."""
+    """Dentiq refuses to start, or to take jobs, with these settings or this environment."""
 
     code = "configuration_error"
     title = "Wrong configuration"
 
 
 class UnsafeRedisError(ConfigurationError):
-    """This Redis would drop accepted jobs."""
+    """This Redis is not fit to keep jobs."""
 
     code = "unsafe_redis"
     http_status = 503
-    title = "Redis would drop jobs"
+    title = "Redis is not fit to keep jobs"

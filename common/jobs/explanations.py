@@ -52,7 +52,7 @@ class ExplanationRegister:
     def give_back(self, job_id: str) -> None:
         """Note that a drawing ended without a word on the heat map: it is no lost one, and may be asked for again."""
         with redis_errors_translated():
-            self._redis.hdel(keys.JOB + job_id, "explanation_begun")
+            self._redis.hdel(keys.JOB + job_id, "explanation_begun", "explanation_asked")
 
     def note(self, job_id: str, explanation: Explanation) -> bool:
         """Note that a heat map is stored, or cannot be had; False when the job is gone."""

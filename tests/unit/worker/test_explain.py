@@ -35,7 +35,7 @@ def register(bench) -> ExplanationRegister:
 @pytest.fixture
 def work(bench, register, explainer) -> ExplanationWork:
     return ExplanationWork(
-        bench.store, register, bench.storage, explainer, is_current=lambda version: version == explainer.current
+        bench.store, register, bench.storage, explainer, comes=lambda version: version == explainer.current
     )
 
 
