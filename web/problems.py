@@ -96,7 +96,7 @@ def _sentence(fault: ErrorDetails) -> str:
 def _what_came() -> str:
     if not request.is_json:
         return f"the Content-Type is {request.mimetype!r}" if request.mimetype else "there is no Content-Type"
-    return "the body is empty" if not request.get_data() else "the body is none"
+    return "the body is empty" if not request.get_data() else "the body is something else"
 
 
 def register_error_handlers(app: Flask) -> None:
