@@ -17,7 +17,7 @@ from infra.environment import settings_from
 from infra.exposure import refuse_open_web
 from infra.local.control import SupervisorControl
 from infra.local.env_file import read_environment
-from infra.local.ports import check_ports, taken_observers
+from infra.local.ports import check_ports, taken_observers, wait_for_ports
 from infra.local.processes import find_leftovers, read_record, wait_for_end
 from infra.local.readiness import ask_readyz, describe_absent, redis_fault
 from infra.local.reload import reload_parts
@@ -37,6 +37,8 @@ from infra.local.watch import Announcer, describe_addresses, describe_death
 _READY_DEADLINE_SECONDS = 45.0
 _STARTING_PAUSE_SECONDS = 0.1
 _RUNNING_PAUSE_SECONDS = 1.0
+# In which a process that was killed a moment ago gives its port back, also on a busy machine.
+_PORT_SECONDS = 3.0
 # Above the sum of the parts' own times to stop.
 _STOP_DEADLINE_SECONDS = 150.0
 
@@ -59,7 +61,9 @@ def run(environ: Mapping[str, str], *, folder: Path) -> int:
     refuse_open_web(settings)
     stack = plan_stack(settings, working_folder=folder)
     with exclusive(stack.data_dir):
-        _clear(stack.data_dir)
+        crashed = _clear(stack.data_dir)
+        # A port of an observer is often a service's of the machine: without a crash nobody waits for that one.
+        wait_for_ports([part for part in stack.parts if crashed or not part.optional], seconds=_PORT_SECONDS)
         stack = _without_taken_observers(stack)
         check_ports(stack.parts)
         lay_out(stack)
@@ -68,11 +72,12 @@ def run(environ: Mapping[str, str], *, folder: Path) -> int:
         return _supervise(stack, variables)
 
 
-def _clear(data_dir: Path) -> None:
-    """Stop what an earlier run left, and say so."""
+def _clear(data_dir: Path) -> bool:
+    """Stop what an earlier run left, and say so; tell whether there was any."""
     left_over = clear_leftovers(data_dir)
     if left_over:
         click.echo(f"Stopped {left_over} process(es) that an earlier run had left.")
+    return left_over > 0
 
 
 def _without_taken_observers(stack: Stack) -> Stack:

@@ -2,12 +2,16 @@
 
 import errno
 import socket
+import time
 from collections.abc import Sequence
+from typing import Final
 
 from common.errors import ConfigurationError
 from infra.local.part import Listener, Part
 
 _REDIS_HINT = " To use the Redis that is already there, set DENTIQ_REDIS_URL."
+
+_PAUSE_SECONDS: Final = 0.05
 
 
 def check_ports(parts: Sequence[Part]) -> None:
@@ -26,6 +30,19 @@ def check_ports(parts: Sequence[Part]) -> None:
         wanted.setdefault(part.listener.port, part.name)
     if complaints:
         raise ConfigurationError("\n".join(complaints))
+
+
+def wait_for_ports(parts: Sequence[Part], *, seconds: float) -> None:
+    """Wait until no port of the parts is taken, or the time is over.
+
+    A killed process gives its memory back before its sockets: for some tenths of a second nobody can tell any more
+    whose it is, and it still holds its port.
+    """
+    end = time.monotonic() + seconds
+    while any(part.listener and _refusal(part.listener) == errno.EADDRINUSE for part in parts):
+        if time.monotonic() >= end:
+            return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def taken_observers(parts: Sequence[Part]) -> list[Part]:

@@ -1,13 +1,14 @@
 """A port that cannot be had is told with a way out."""
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from common.errors import ConfigurationError
 from infra.local.part import Listener, Part
-from infra.local.ports import check_ports
+from infra.local.ports import check_ports, wait_for_ports
 from tests.fixtures.redis import free_port
 
 
@@ -21,6 +22,19 @@ def taken_port() -> Iterator[int]:
 
 def part(name: str, port: int, variable: str = "PORT", host: str = "127.0.0.1") -> Part:
     return Part(name=name, command=("x",), stop_rank=1, stop_seconds=1, listener=Listener(host, port, variable))
+
+
+def test_a_port_that_a_dying_process_still_holds_is_waited_for() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen(1)
+        web = part("web", holder.getsockname()[1])
+        wait_for_ports([web], seconds=0)
+        with pytest.raises(ConfigurationError):
+            check_ports([web])
+        threading.Timer(0.2, holder.close).start()
+        wait_for_ports([web], seconds=20)
+    check_ports([web])
 
 
 def test_free_ports_pass() -> None:
