@@ -191,7 +191,7 @@ def test_a_batch_is_made_once_for_one_key(client: FlaskClient) -> None:
             "'application/x-www-form-urlencoded'",
         ),
         ({"data": "", "content_type": "application/json"}, "the body is empty"),
-        ({"json": ["Monday"]}, "the body is none"),
+        ({"json": ["Monday"]}, "the body is something else"),
     ],
 )
 def test_a_batch_needs_a_json_object(client: FlaskClient, sent: dict[str, Any], said: str) -> None:
